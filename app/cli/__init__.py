@@ -1,0 +1,93 @@
+"""The command line. One small file per command; this one maps errors to exit codes.
+
+0 good, 1 failed, 2 usage, 130 interrupted. No traceback reaches a user, unless --debug is given.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from app import __version__
+from app.errors import MattecamError
+
+cli = typer.Typer(
+    name="mattecam",
+    help="Cut a person out of video with MODNet and put them on another background.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        typer.echo(f"mattecam {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Log everything, and show tracebacks.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version."),
+    ] = False,
+) -> None:
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.WARNING,
+        format="%(levelname)s %(name)s: %(message)s",
+        stream=sys.stderr,
+    )
+
+
+def _register_commands() -> None:
+    # Imported here, below `cli`: each command file takes `cli` from this module. The files import
+    # what is heavy (torch, openvino, av) only when their command runs.
+    from app.cli import weights  # noqa: F401
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and gives its exit code."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in arguments
+    _register_commands()
+    try:
+        code = typer.main.get_command(cli).main(arguments, "mattecam", standalone_mode=False)
+    except (KeyboardInterrupt, typer.Abort):
+        _say("Stopped.")
+        return 130
+    except MattecamError as error:
+        if debug:
+            logging.exception("the error, for a developer")
+        _say(str(error))
+        return error.exit_code
+    except Exception as error:
+        if debug:
+            raise
+        # typer's own usage errors know how to show themselves and carry exit code 2.
+        if hasattr(error, "exit_code") and hasattr(error, "show"):
+            error.show()
+            return int(error.exit_code)
+        logging.debug("unexpected", exc_info=True)
+        _say(
+            f"Something went wrong inside mattecam: {type(error).__name__}: {error}. "
+            "Run it again as `python main.py --debug ...` and report what it prints."
+        )
+        return 1
+    return code if isinstance(code, int) else 0
+
+
+def _say(sentence: str) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    Console(stderr=True).print(Text(sentence), soft_wrap=True)

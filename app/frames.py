@@ -1,0 +1,76 @@
+"""The types that flow along the path of a frame. Read this first.
+
+Source ─Frame─► Matting ─Matte─► temporal ─Matte─► Refine ─Cutout─► Compositing ─Composite─► Output
+
+Everything at the frame's size is uint8; float lives only on the network's small grid. BGR never
+leaves `app/sources`, tensors never leave `app/engines`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+RGB = npt.NDArray[np.uint8]  # (H, W, 3), C-contiguous
+RGBA = npt.NDArray[np.uint8]  # (H, W, 4), straight alpha
+Alpha8 = npt.NDArray[np.uint8]  # (H, W), 255 is the person
+Alpha = npt.NDArray[np.float32]  # (h, w) in [0, 1]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture of a source.
+
+    rgb: uint8 (H, W, 3), C-contiguous, upright, never mutated after it is made.
+    index: counts up from 0 in one source.
+    captured_at: seconds. Live: on time.monotonic()'s clock. From a file: the frame's own
+        presentation time, so that a variable frame rate survives.
+    """
+
+    rgb: RGB
+    index: int
+    captured_at: float
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels."""
+        return self.rgb.shape[1], self.rgb.shape[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matte:
+    """What the network says of a frame.
+
+    alpha: float32 (h, w) in [0, 1] on the network's grid, with the padding cropped away: it
+        covers the whole frame, only at another resolution. Never mutated.
+    """
+
+    frame: Frame
+    alpha: Alpha
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cutout:
+    """The person at the frame's size: what refinement makes of a matte.
+
+    alpha: uint8 (H, W).
+    foreground: uint8 (H, W, 3), straight (not premultiplied): the person's own colours; the
+        frame's own pixels where nothing was estimated.
+    """
+
+    frame: Frame
+    alpha: Alpha8
+    foreground: RGB
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Composite:
+    """The cut-out on its background.
+
+    rgb: uint8 (H, W, 3), or None where the background is transparent.
+    """
+
+    cutout: Cutout
+    rgb: RGB | None

@@ -1,0 +1,1 @@
+"""Filters over time, between the network and refinement."""
