@@ -1,0 +1,28 @@
+"""What the whole suite shares: real weights and real data, where they are there."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from app import places
+
+
+@pytest.fixture(scope="session")
+def weights_file() -> Path:
+    """The released photographic weights, as fetched. `make setup` fetches them."""
+    path = places.weights() / "modnet-photographic.onnx"
+    if not path.is_file():
+        pytest.skip("modnet-photographic is not fetched: python main.py weights fetch")
+    return path
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real portraits and clips to measure on, which is not part of the project."""
+    folder = os.environ.get("MATTECAM_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("MATTECAM_DATA does not name a folder of development data")
+    return Path(folder)
