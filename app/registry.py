@@ -17,11 +17,14 @@ from __future__ import annotations
 import dataclasses
 import enum
 import importlib
+import math
 import pkgutil
+import re
 import types
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from app.errors import OptionError
@@ -30,6 +33,11 @@ T = TypeVar("T")
 
 _TRUE = {"1", "true", "on", "yes"}
 _FALSE = {"0", "false", "off", "no"}
+_NONE = {"", "none"}
+_NAME = re.compile(r"[a-z][a-z0-9]*(?:[-_][a-z0-9]+)*")
+
+# The default of an option that must be given.
+REQUIRED: Any = dataclasses.MISSING
 
 
 def option(
@@ -43,8 +51,8 @@ def option(
 ) -> Any:
     """A dataclass field with what a form or a help text needs to know of it.
 
-    `minimum` and `maximum` are inclusive. The first field of an `Options` is the one that
-    `NAME:VALUE` sets.
+    `default` may be REQUIRED. `minimum` and `maximum` are inclusive. The first field of an
+    `Options` is the one that `NAME:VALUE` sets.
     """
     return dataclasses.field(
         default=default,
@@ -90,9 +98,15 @@ class Registry(Generic[T]):
         self.kind = kind
         self._package = package
         self._entries: dict[str, Entry[T]] = {}
+        self._discovered = package is None
 
     def register(self, name: str, *, title: str) -> Callable[[type[T]], type[T]]:
-        """Class decorator. The class may have an inner frozen dataclass `Options`."""
+        """Class decorator. The class may have an inner frozen dataclass `Options`.
+
+        Raises ValueError, which only its author sees, for a name that no spec could spell.
+        """
+        if not _NAME.fullmatch(name):
+            raise ValueError(f"{self.kind} {name!r}: a name is lower case, digits and - or _")
 
         def decorate(factory: type[T]) -> type[T]:
             if name in self._entries:
@@ -105,11 +119,12 @@ class Registry(Generic[T]):
 
     def discover(self) -> None:
         """Imports every module of the registry's package, once; modules register themselves."""
-        if self._package is None:
+        if self._discovered or self._package is None:
             return
         package = importlib.import_module(self._package)
         for module in pkgutil.iter_modules(package.__path__):
             importlib.import_module(f"{self._package}.{module.name}")
+        self._discovered = True
 
     def names(self) -> Sequence[str]:
         self.discover()
@@ -140,31 +155,35 @@ class Registry(Generic[T]):
     def parse(self, spec: str) -> tuple[str, dict[str, str]]:
         """`NAME[:VALUE][,KEY=VALUE...]` -> the name and the options, still as text.
 
-        VALUE belongs to the first option. Only a trailing `,KEY=VALUE` whose KEY is one of the
-        part's options is split off, so that a file name may hold commas.
+        The leading VALUE belongs to the first option. A comma ends a value only where one of the
+        part's own `KEY=` follows, so that a file name or a colour may hold commas.
         """
         name, colon, rest = spec.partition(":")
-        entry = self.entry(name)
-        fields = [field.name for field in dataclasses.fields(entry.options)]
-        found: dict[str, str] = {}
-        while rest:
-            head, comma, last = rest.rpartition(",")
-            key, equals, value = last.partition("=")
-            if not equals or key.strip() not in fields:
-                break
-            found.setdefault(key.strip(), value)
-            rest = head
-            if not comma:
-                break
-        if rest:
-            if not fields:
-                raise OptionError(
-                    f"The {self.kind} {name!r} has no options, so {rest!r} says nothing."
-                )
-            found.setdefault(fields[0], rest)
-        elif colon and not found:
-            raise OptionError(f"Nothing stands after the colon in {spec!r}.")
+        name = name.strip()
+        fields = [field.name for field in dataclasses.fields(self.entry(name).options)]
+        if not colon:
+            return name, {}
+        if not rest.strip():
+            raise OptionError(f"Nothing stands after the colon in {spec!r}; leave the colon out.")
+        if not fields:
+            raise OptionError(f"The {self.kind} {name!r} has no options: leave {rest!r} out.")
+        keys = "|".join(map(re.escape, fields))
+        first, *pairs = re.split(rf"(?:^|,)\s*({keys})\s*=", rest)
+        found = {fields[0]: first} if first.strip() else {}
+        for key, value in zip(pairs[::2], pairs[1::2], strict=True):
+            if key in found:
+                raise OptionError(f"{key} is given twice in {spec!r}; say it once.")
+            found[key] = value
         return name, found
+
+    def spec_of(self, name: str, options: Any) -> str:
+        """The text that `create_from_spec` makes the same `Options` from: every option, by key."""
+        self.entry(name)
+        pairs = [
+            f"{field.name}={_as_text(getattr(options, field.name))}"
+            for field in dataclasses.fields(options)
+        ]
+        return f"{name}:{','.join(pairs)}" if pairs else name
 
     def create_from_spec(self, spec: str) -> T:
         """Makes one from text such as `blur:25` or `image:beach.jpg,fit=contain`."""
@@ -172,7 +191,7 @@ class Registry(Generic[T]):
         return self.create(name, **options)
 
 
-def make_options(entry: Entry[Any], given: dict[str, Any]) -> Any:
+def make_options(entry: Entry[Any], given: Mapping[str, Any]) -> Any:
     """The entry's `Options` from values that may be text.
 
     Raises OptionError naming the part and the option, with what is allowed.
@@ -184,56 +203,138 @@ def make_options(entry: Entry[Any], given: dict[str, Any]) -> Any:
         if key not in fields:
             known = ", ".join(fields) or "none"
             raise OptionError(f"{entry.name} has no option {key!r}. Its options: {known}.")
-        values[key] = _convert(entry.name, key, value, hints[key])
+        try:
+            values[key] = _convert(value, hints[key])
+        except _Unfit as error:
+            shown = value if isinstance(value, str) else repr(value)
+            raise OptionError(f"{entry.name}: {key} is {shown!r}; it must be {error}.") from None
+        _check_range(entry.name, key, values[key], fields[key].metadata)
     for key, field in fields.items():
-        if key in values:
-            _check_range(entry.name, key, values[key], field.metadata)
-        elif field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING:
+        missing = field.default is field.default_factory is dataclasses.MISSING
+        if missing and key not in values:
             raise OptionError(f"{entry.name} needs a {key}: {entry.name}:{key.upper()}.")
     return entry.options(**values)
 
 
-def _convert(part: str, key: str, value: Any, hint: Any) -> Any:
+class _Unfit(Exception):
+    """A value that an option cannot take; the message completes "it must be ..."."""
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """`value`, which may be text, as the type that `hint` names. Raises _Unfit."""
     origin = typing.get_origin(hint)
+    if hint is Any:
+        return value
     if origin in (typing.Union, types.UnionType):
-        inner = [arg for arg in typing.get_args(hint) if arg is not type(None)]
-        return None if value is None else _convert(part, key, value, inner[0])
+        return _convert_union(value, typing.get_args(hint))
     if origin is typing.Literal:
-        allowed = typing.get_args(hint)
-        if value not in allowed:
-            raise OptionError(
-                f"{part}: {key} is {value!r}; it may be {', '.join(map(str, allowed))}."
-            )
+        return _choose(value, {allowed: allowed for allowed in typing.get_args(hint)})
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        if isinstance(value, hint):
+            return value
+        return _choose(value, {member.value: member for member in hint})
+    converter = _CONVERTERS.get(hint)
+    if converter is None:
+        raise TypeError(f"an option cannot be of type {hint!r}")
+    return converter(value)
+
+
+def _convert_union(value: Any, members: Sequence[Any]) -> Any:
+    optional = type(None) in members
+    if optional and (value is None or (isinstance(value, str) and value.strip().lower() in _NONE)):
+        return None
+    reasons: list[str] = []
+    for member in members:
+        if member is type(None):
+            continue
+        try:
+            return _convert(value, member)
+        except _Unfit as error:
+            reasons.append(str(error))
+    raise _Unfit(" or ".join([*reasons, *(["none"] if optional else [])]))
+
+
+def _choose(value: Any, choices: Mapping[Any, Any]) -> Any:
+    """The choice that is `value`, or is spelled like the text `value`."""
+    for allowed, chosen in choices.items():
+        if (type(value) is type(allowed) and value == allowed) or (
+            isinstance(value, str) and value.strip() == _as_text(allowed)
+        ):
+            return chosen
+    raise _Unfit(" or ".join(map(_as_text, choices)))
+
+
+def _to_bool(value: Any) -> bool:
+    if isinstance(value, bool):
         return value
-    if not isinstance(hint, type) or isinstance(value, hint):
-        return value
+    text = value.strip().lower() if isinstance(value, str) else ""
+    if text in _TRUE | _FALSE:
+        return text in _TRUE
+    raise _Unfit("on or off")
+
+
+def _to_int(value: Any) -> int:
+    number = _number(value, int, "a whole number")
+    if number != int(number):
+        raise _Unfit("a whole number")
+    return int(number)
+
+
+def _to_float(value: Any) -> float:
+    return float(_number(value, float, "a number"))
+
+
+def _number(value: Any, parse: Callable[[str], float], what: str) -> float:
+    # bool is an int to Python, but not to a person.
+    if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+        try:
+            number = parse(value) if isinstance(value, str) else value
+            if math.isfinite(number):
+                return number
+        except (ValueError, OverflowError):
+            pass
+    raise _Unfit(what)
+
+
+def _to_str(value: Any) -> str:
     if isinstance(value, str):
-        text = value.strip()
-        if hint is bool:
-            if text.lower() in _TRUE | _FALSE:
-                return text.lower() in _TRUE
-            raise OptionError(f"{part}: {key} is {value!r}; it may be on or off.")
-        if issubclass(hint, enum.Enum) or hint in (int, float):
-            try:
-                return hint(text)
-            except ValueError:
-                what = {int: "a whole number", float: "a number"}.get(hint, "one of its values")
-                raise OptionError(f"{part}: {key} is {value!r}; it must be {what}.") from None
-        return hint(text)
-    if hint is float and isinstance(value, int):
-        return float(value)
-    return hint(value)
+        return value
+    raise _Unfit("text")
 
 
-def _check_range(part: str, key: str, value: Any, metadata: typing.Mapping[str, Any]) -> None:
+def _to_path(value: Any) -> Path:
+    if isinstance(value, Path):
+        return value
+    if isinstance(value, str) and value.strip() and "\0" not in value:
+        return Path(value).expanduser()
+    raise _Unfit("the path of a file")
+
+
+_CONVERTERS: Mapping[Any, Callable[[Any], Any]] = {
+    bool: _to_bool,
+    int: _to_int,
+    float: _to_float,
+    str: _to_str,
+    Path: _to_path,
+}
+
+
+def _as_text(value: Any) -> str:
+    if value is None:
+        return "none"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value.value if isinstance(value, enum.Enum) else value)
+
+
+def _check_range(part: str, key: str, value: Any, metadata: Mapping[str, Any]) -> None:
     if not isinstance(value, (int, float)) or isinstance(value, bool):
         return
     low, high = metadata.get("minimum"), metadata.get("maximum")
-    # `not (low <= value)` rather than `value < low`: NaN must fail too.
-    if (low is not None and not low <= value) or (high is not None and not value <= high):
-        bounds = (
-            f"from {low} to {high}"
-            if low is not None and high is not None
-            else (f"at least {low}" if low is not None else f"at most {high}")
-        )
-        raise OptionError(f"{part}: {key} is {value}; it must be {bounds}.")
+    if (low is None or low <= value) and (high is None or value <= high):
+        return
+    if low is not None and high is not None:
+        bounds = f"from {low} to {high}"
+    else:
+        bounds = f"at least {low}" if low is not None else f"at most {high}"
+    raise OptionError(f"{part}: {key} is {value}; it must be {bounds}.")

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from app.errors import InputError, OptionError
 from app.frames import RGB, Cutout
 from app.registry import Registry
 
@@ -10,13 +16,35 @@ class Background:
     """Gives the picture behind the person, frame by frame. Used from one thread at a time.
 
     `open()` loads what is needed (a picture, a clip) and raises InputError with one sentence;
-    `close()` lets it go and may be called twice. A subclass with options has an inner frozen
+    `close()` lets it go and may be called twice; a closed background may be opened again. As a
+    context manager it opens and closes itself. A subclass with options has an inner frozen
     dataclass `Options` and takes one in its constructor, which opens nothing.
     """
+
+    @classmethod
+    def reads(cls, path: Path) -> bool:
+        """Whether this background is made from files such as `path`.
+
+        Looks into the file where it is there, and at its suffix where it is not. A class that says
+        yes takes the path as its first option.
+        """
+        return False
 
     def open(self) -> None: ...
 
     def close(self) -> None: ...
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def reset(self) -> None:
         """The source changed or jumped in time: forget the past (a video starts over)."""
@@ -35,6 +63,26 @@ backgrounds: Registry[Background] = Registry("background", "app.backgrounds")
 def create_background(spec: str) -> Background:
     """A background from `NAME[:VALUE][,KEY=VALUE...]`, or from the bare path of a picture or clip.
 
-    Raises OptionError, naming what there is, where it is neither.
+    Options may follow a path too: `beach.jpg,fit=contain`. Raises OptionError, naming what there
+    is, where `spec` is neither, and InputError where it is a path that leads nowhere. A named
+    background that misses its file says so when it is opened.
     """
-    raise NotImplementedError(spec)
+    name = spec.partition(":")[0].strip()
+    # A name wins over a file that is called the same; `./blur` is the file. "C:\x.jpg" is no name.
+    if name in backgrounds.names():
+        return backgrounds.create_from_spec(spec)
+    for entry in backgrounds.entries():
+        if entry.factory.reads(Path(spec).expanduser()):
+            return backgrounds.create_from_spec(f"{entry.name}:{spec}")
+        if "," in spec and entry.factory.reads(Path(spec.rpartition(",")[0]).expanduser()):
+            return backgrounds.create_from_spec(f"{entry.name}:{spec}")
+    path = Path(spec).expanduser()
+    if path.is_dir():
+        raise InputError(f"{spec} is a folder; give a picture or a clip in it as the background.")
+    if "/" in spec or "\\" in spec:
+        raise InputError(f"There is no file {spec}; check the path of the background.")
+    known = ", ".join(backgrounds.names())
+    raise OptionError(
+        f"There is no background called {spec!r}. There are: {known}; "
+        "or give the path of a picture or clip."
+    )

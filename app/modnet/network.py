@@ -136,19 +136,23 @@ class LRBranch(nn.Module):
         super().__init__()
         channels = backbone.channels
         self.backbone = backbone
+        self.context_block = context_block
         if context_block == "se":
-            self.se_block: nn.Module = SEBlock(channels[4])
+            self.se_block = SEBlock(channels[4])
         else:
             self.easpp = EASPP(channels[4])
         self.conv_lr16x = ConvIBNormRelu(channels[4], channels[3], 5)
         self.conv_lr8x = ConvIBNormRelu(channels[3], channels[2], 5)
         self.conv_lr = ConvIBNormRelu(channels[2], 1, 3, stride=2, norm=False, relu=False)
 
+    @property
+    def context(self) -> nn.Module:
+        return self.se_block if self.context_block == "se" else self.easpp
+
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """-> features at 1/8 of S, at 1/2 and at 1/4 of the backbone."""
         enc2x, enc4x, _, _, enc32x = self.backbone(image)
-        context = self.easpp if hasattr(self, "easpp") else self.se_block
-        lr16x = self.conv_lr16x(_resize(context(enc32x), 2))
+        lr16x = self.conv_lr16x(_resize(self.context(enc32x), 2))
         lr8x = self.conv_lr8x(_resize(lr16x, 2))
         return lr8x, enc2x, enc4x
 

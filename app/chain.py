@@ -1,0 +1,118 @@
+"""The steps between a source and an output, put together as the settings say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from app.backgrounds import create_background
+from app.compositing import Compositing
+from app.engines.base import EngineInfo, EngineSettings, engines
+from app.engines.select import open_engine
+from app.flow import Step
+from app.matting import Matting
+from app.mirror import Mirror
+from app.modnet.preprocess import AUTO, Grid, NetworkSize, grid_for
+from app.refine.refine import Refine
+from app.temporal.base import temporal_filters
+from app.weights import store
+
+
+@dataclass(frozen=True)
+class ChainSettings:
+    """What `convert`, `live`, `evaluate`, `bench` and `adapt` share.
+
+    weights: a name from the list of weights, or a file.
+    engine, device, precision, size, in_flight: see EngineSettings.
+    temporal, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
+    refine: whether the edge's colours are mended; without, alpha is only enlarged bilinearly.
+    mirror: the picture flipped left to right, before anything else.
+    """
+
+    weights: str = store.DEFAULT
+    engine: str = "auto"
+    device: str = "auto"
+    precision: str = "auto"
+    size: NetworkSize = AUTO
+    in_flight: int = 2
+    temporal: str = "ofd"
+    refine: bool = True
+    mirror: bool = False
+    background: str = "blur"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Open steps, from Frame to Composite, and what they really run on."""
+
+    steps: tuple[Step[Any, Any], ...]
+    engine: EngineInfo
+    weights: str
+    settings: ChainSettings
+    delay_frames: int
+
+    def grid(self, frame_size: tuple[int, int]) -> Grid:
+        return grid_for(frame_size, self.settings.size)
+
+    def describe(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        """What runs, for reports: plain values that JSON can hold."""
+        return {
+            "weights": self.weights,
+            "engine": self.engine.engine,
+            "device": self.engine.device,
+            "device_name": self.engine.device_name,
+            "precision": self.engine.precision,
+            "network_size": str(self.grid(frame_size)),
+            "temporal": self.settings.temporal,
+            "refine": self.settings.refine,
+            "steps": [step.name for step in self.steps],
+            "note": self.engine.note,
+        }
+
+
+@contextmanager
+def open_chain(
+    settings: ChainSettings, *, frame_size: tuple[int, int] | None = None
+) -> Iterator[Chain]:
+    """Opens everything, and closes it in the end.
+
+    Cheap things that can be wrong (the names, the background's file, the weights) are looked at
+    before the engine is loaded. `frame_size` (width, height) compiles the network for such
+    frames now, rather than when the first one comes.
+    """
+    temporal = temporal_filters.create_from_spec(settings.temporal)
+    background = create_background(settings.background)
+    weights = store.resolve(settings.weights) if _needs_weights(settings.engine) else None
+    with ExitStack() as stack:
+        compositing = stack.enter_context(Compositing(background))
+        engine, info = stack.enter_context(
+            open_engine(
+                settings.engine,
+                EngineSettings(
+                    weights=weights.path if weights else None,
+                    weights_sha256=weights.sha256 if weights else "",
+                    device=settings.device,
+                    precision=settings.precision,
+                    size=settings.size,
+                    in_flight=settings.in_flight,
+                ),
+            )
+        )
+        if frame_size is not None:
+            engine.prepare(frame_size)
+        mirror: tuple[Step[Any, Any], ...] = (Mirror(),) if settings.mirror else ()
+        steps = (
+            *mirror,
+            Matting(engine),
+            temporal,
+            Refine(colours=settings.refine),
+            compositing,
+        )
+        name = weights.name if weights else "none"
+        yield Chain(steps, info, name, settings, temporal.delay_frames)
+
+
+def _needs_weights(engine: str) -> bool:
+    return engine == "auto" or engines.entry(engine).factory.needs_weights

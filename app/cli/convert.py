@@ -1,0 +1,151 @@
+"""`mattecam convert`: a clip, a picture or a folder of pictures, with another background."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import chain_options as shared
+from app.cli import cli
+from app.errors import UsageError
+
+if TYPE_CHECKING:
+    from app.convert import Conversion
+
+
+@cli.command()
+def convert(
+    input: Annotated[  # noqa: A002
+        str, typer.Argument(metavar="INPUT", help="A video, a picture, a folder, or demo.")
+    ],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="By its ending: .mp4 .mkv .webm .mov, .png .jpg, or a folder for a sequence. "
+            "Transparent needs .webm, .mov, .png or a folder.",
+        ),
+    ],
+    background: shared.Background = "blur",
+    view: Annotated[
+        str,
+        typer.Option(
+            "--show",
+            metavar="VIEW",
+            help="composite, matte, foreground, side-by-side or original.",
+        ),
+    ] = "composite",
+    fps: Annotated[
+        float | None, typer.Option(help="Frames a second for a folder of pictures (25).")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
+    weights: shared.Weights = None,
+    engine: shared.Engine = "auto",
+    device: shared.Device = "auto",
+    precision: shared.Precision = "auto",
+    size: shared.Size = "auto",
+    temporal: shared.Temporal = None,
+    refine: shared.Refine = None,
+    mirror: shared.Mirror = False,
+    plain: shared.Plain = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Put the person in INPUT on another background.
+
+    Sound, frame times and colours are kept; as many frames come out as went in.
+    """
+    from app.cli.progress import progress_bar
+    from app.convert import Conversion
+    from app.views import View
+
+    try:
+        chosen = View(view)
+    except ValueError:
+        known = ", ".join(v.value for v in View)
+        raise UsageError(f"--show is {view!r}; it may be {known}.") from None
+    conversion = Conversion(
+        input=input,
+        output=output,
+        settings=shared.chain_settings(
+            weights=weights,
+            engine=engine,
+            device=device,
+            precision=precision,
+            size=size,
+            temporal=temporal,
+            refine=refine,
+            mirror=mirror,
+            plain=plain,
+            background=background,
+        ),
+        view=chosen,
+        rate=fps,
+        force=force,
+    )
+    # Being told to end is like Ctrl-C: the file is closed and can be played.
+    signal.signal(signal.SIGTERM, _interrupt)
+    started = time.monotonic()
+    announced = False
+    with progress_bar(f"{input} → {output}") as bar:
+
+        def advance(now: Conversion) -> None:
+            nonlocal announced
+            if not announced:
+                announced = True
+                bar.say(_what_runs(now))
+            bar(now.frames_out, now.total)
+
+        try:
+            conversion.run(progress=advance)
+        except KeyboardInterrupt:
+            if conversion.frames_out:
+                bar.say(f"Stopped. {output} holds the first {conversion.frames_out} frames.")
+            raise
+    seconds = time.monotonic() - started
+    if as_json:
+        typer.echo(json.dumps(_report(conversion, seconds)))
+    else:
+        skipped = f", {conversion.skipped} could not be decoded" if conversion.skipped else ""
+        rate = conversion.frames_out / seconds
+        typer.echo(
+            f"{output}: {conversion.frames_out} frames{skipped}, {seconds:.1f} s, {rate:.1f} fps."
+        )
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _what_runs(conversion: Conversion) -> str:
+    ran = conversion.description
+    text = (
+        f"{ran['weights']} with {ran['engine']} on {ran['device']} ({ran['device_name']}), "
+        f"{ran['precision']}, network {ran['network_size']}"
+    )
+    return f"{text}. {ran['note']}" if ran["note"] else text
+
+
+def _report(conversion: Conversion, seconds: float) -> dict[str, object]:
+    import statistics
+
+    return {
+        "input": conversion.input,
+        "output": str(conversion.output),
+        "frames_in": conversion.frames_in,
+        "frames_out": conversion.frames_out,
+        "skipped": conversion.skipped,
+        "seconds": round(seconds, 3),
+        "fps": round(conversion.frames_out / seconds, 3),
+        **conversion.description,
+        "stages_ms": {
+            name: round(statistics.median(times) * 1e3, 3)
+            for name, times in conversion.times.seconds.items()
+        },
+    }

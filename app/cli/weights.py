@@ -1,0 +1,171 @@
+"""`weights`: which models there are; fetch, check and import them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import cli
+from app.errors import UsageError, WeightsMissing
+
+if TYPE_CHECKING:
+    from app.weights.store import Status
+
+weights = typer.Typer(no_args_is_help=True, help="List, fetch, check and import MODNet's weights.")
+cli.add_typer(weights, name="weights")
+
+Name = Annotated[str | None, typer.Argument(metavar="[NAME]", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="One line of JSON on stdout instead.")]
+
+_STYLES = {"present": "green", "missing": "dim", "corrupt": "red"}
+
+
+@weights.command("list")
+def list_weights(as_json: AsJson = False) -> None:
+    """Show every model: what is here, what can be fetched, what was imported."""
+    from app.weights import store
+
+    _show(store.status(), as_json=as_json)
+
+
+@weights.command()
+def verify(name: Name = None, as_json: AsJson = False) -> None:
+    """Check one model, or all that are here, against their checksums."""
+    from app.weights import store
+
+    lines = store.status()
+    if name is not None:
+        known = [line.name for line in lines]
+        lines = [line for line in lines if line.name == name]
+        if not lines:
+            raise WeightsMissing(
+                f"There are no weights called {name!r}. There are: {', '.join(known)}."
+            )
+    _show(lines, as_json=as_json)
+    absent = name is not None and lines[0].state == "missing"
+    if absent or any(line.state == "corrupt" for line in lines):
+        raise typer.Exit(1)
+
+
+@weights.command()
+def fetch(
+    name: Name = None,
+    every: Annotated[bool, typer.Option("--all", help="Fetch every released model.")] = False,
+) -> None:
+    """Download a released model (the default one, unless NAME or --all is given) and check it."""
+    from app.weights import manifest, store
+    from app.weights.fetch import fetch as fetch_entry
+
+    if every and name is not None:
+        raise UsageError("Give a NAME or --all, not both.")
+    if every:
+        entries: Sequence[manifest.Entry] = manifest.read().weights
+    else:
+        entries = [store.entry_named(name or store.DEFAULT)]
+    for entry in entries:
+        with _progress_bar(entry.name) as progress:
+            path = fetch_entry(entry, progress=progress)
+        typer.echo(f"{entry.name} is here and whole: {path}")
+
+
+@weights.command("import")
+def import_weights(
+    file: Annotated[Path, typer.Argument(metavar="FILE", show_default=False)],
+    name: Annotated[
+        str | None,
+        typer.Option("--name", help="What to call it.  [default: the file's name]"),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace weights that were imported under this name.")
+    ] = False,
+) -> None:
+    """Bring your own: a .ckpt, a state dict, a .safetensors file or the official ONNX export."""
+    from app.modnet.weights import import_file
+    from app.weights import store
+
+    imported = store.resolve(import_file(file, name=name, force=force))
+    typer.echo(f"Imported as {imported.name}; to use it: --weights {imported.name}")
+    heads = imported.metadata.get("missing_heads")
+    if heads:
+        typer.echo(f"It lacks {heads.replace(',', ' and ')}, which only training needs.")
+
+
+def _show(lines: Sequence[Status], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"weights": [_as_json(line) for line in lines]}))
+        return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Name", "State", "Size", "Licence", "What"):
+        table.add_column(
+            column,
+            justify="right" if column == "Size" else "left",
+            no_wrap=column in ("Name", "State", "Size"),
+        )
+    for line in lines:
+        table.add_row(
+            Text(line.name + (" (default)" if line.default else "")),
+            Text(line.state, style=_STYLES[line.state]),
+            Text(f"{line.bytes / 1e6:.1f} MB"),
+            Text(line.licence),
+            Text(line.title),
+        )
+    console = Console()
+    console.print(table)
+    for line in lines:
+        if line.problem is not None:
+            console.print(Text(line.problem, style="red"), soft_wrap=True)
+
+
+def _as_json(line: Status) -> dict[str, object]:
+    return {
+        "name": line.name,
+        "state": line.state,
+        "default": line.default,
+        "origin": line.origin,
+        "licence": line.licence,
+        "bytes": line.bytes,
+        "path": str(line.path),
+        "title": line.title,
+        "problem": line.problem,
+    }
+
+
+@contextmanager
+def _progress_bar(name: str) -> Iterator[Callable[[int, int | None, str], None]]:
+    """A bar on stderr; where that is no terminal, one line for each source."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+    task = bar.add_task("", total=None, start=False)
+    current = ""
+
+    def show(done: int, total: int | None, source: str) -> None:
+        nonlocal current
+        if source != current:
+            current = source
+            console.print(f"Fetching {escape(name)} from {escape(source)}", soft_wrap=True)
+            bar.reset(task, description=escape(name))
+        bar.update(task, completed=done, total=total)
+
+    with bar:
+        yield show

@@ -1,0 +1,1 @@
+"""What runs the network: `torch` on any device, `openvino` on CPUs and Intel's GPUs and NPUs."""

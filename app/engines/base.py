@@ -1,0 +1,106 @@
+"""What an engine promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from app.errors import WeightsMissing
+from app.frames import Frame, Matte
+from app.modnet.preprocess import AUTO, NetworkSize
+from app.registry import Registry
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """How an engine is to work.
+
+    weights: the file, already verified, or None for an engine that needs none;
+        weights_sha256 identifies it in caches.
+    device: "auto", or one of the engine's own words: cpu, cuda, cuda:1, mps, xpu, gpu, npu.
+    size: the network's input size.
+    precision: "auto" (what the device does fastest without harm), float32, bfloat16 or float16.
+    in_flight: how many frames may be computed at once. Two give the best throughput, one the
+        least delay.
+    """
+
+    weights: Path | None
+    weights_sha256: str
+    device: str = "auto"
+    size: NetworkSize = AUTO
+    precision: str = "auto"
+    in_flight: int = 2
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What really runs, for the user's eyes. `note` says why it is not what was asked for."""
+
+    engine: str
+    device: str
+    device_name: str
+    precision: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.engine} on {self.device} ({self.device_name}), {self.precision}"
+        return f"{text}. {self.note}" if self.note else text
+
+
+class Engine:
+    """Turns frames into mattes, possibly several at once. Used from one thread.
+
+    `__enter__` loads the weights (EngineUnavailable where the device or a package is missing),
+    `__exit__` lets everything go. `submit` may block until the oldest frame in flight is done.
+    Mattes come out in the order of their frames. `on_ready` is called, from any thread, when a
+    matte becomes ready: live, it wakes the matting thread.
+    """
+
+    needs_weights = True
+    on_ready: Callable[[], None] | None = None
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self.settings = settings
+
+    @property
+    def weights(self) -> Path:
+        if self.settings.weights is None:
+            raise WeightsMissing("This engine needs weights: python main.py weights fetch")
+        return self.settings.weights
+
+    def __enter__(self) -> Self:
+        raise NotImplementedError
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        raise NotImplementedError
+
+    @property
+    def info(self) -> EngineInfo:
+        """What runs; known once the engine is entered."""
+        raise NotImplementedError
+
+    def prepare(self, frame_size: tuple[int, int]) -> None:
+        """Compiles for frames of (width, height), so that the first one does not wait."""
+
+    def submit(self, frame: Frame) -> None:
+        raise NotImplementedError
+
+    def take_ready(self) -> Sequence[Matte]:
+        """The mattes that are done, in order, without waiting."""
+        raise NotImplementedError
+
+    def drain(self) -> Sequence[Matte]:
+        """Waits for everything in flight and gives it, in order."""
+        raise NotImplementedError
+
+
+engines: Registry[Engine] = Registry("engine", "app.engines")

@@ -1,0 +1,254 @@
+"""OpenVINO: the fast way on a CPU, and the way to Intel's GPUs and NPUs.
+
+The torch network is converted once for each weights file; the result lies in the cache with the
+compiled form of every grid that was used, so that a later start imports no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import logging
+import os
+import shutil
+import tempfile
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from app import places
+from app.engines.base import Engine, EngineInfo, EngineSettings, engines
+from app.errors import EngineError, EngineUnavailable
+from app.frames import RGB, Frame, Matte
+from app.modnet import REVISION
+from app.modnet.preprocess import Grid, crop, fit, grid_for
+
+log = logging.getLogger(__name__)
+
+_DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+_PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+# Compiled networks kept ready: a folder of pictures may bring many sizes, each costs memory.
+_KEPT_GRIDS = 3
+
+
+@dataclass
+class _Request:
+    """One of OpenVINO's infer requests with the input that it reads from."""
+
+    handle: Any
+    picture: RGB  # uint8 (1, H, W, 3), shared with the request
+
+
+@dataclass
+class _Compiled:
+    idle: list[_Request]
+
+
+@dataclass
+class _InFlight:
+    frame: Frame
+    grid: Grid
+    compiled: _Compiled
+    request: _Request
+
+
+@engines.register("openvino", title="OpenVINO")
+class OpenVINOEngine(Engine):
+    """Intel's runtime; the fastest on any x86 CPU."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        super().__init__(settings)
+        self._core: Any = None
+        self._model_path: Path | None = None
+        self._info: EngineInfo | None = None
+        self._compiled: OrderedDict[Grid, _Compiled] = OrderedDict()
+        self._in_flight: deque[_InFlight] = deque()
+        self._ready: list[Matte] = []
+
+    @staticmethod
+    def unavailable_because() -> str | None:
+        if importlib.util.find_spec("openvino") is None:
+            return "The openvino package is not installed: pip install -r requirements.txt"
+        return None
+
+    def __enter__(self) -> Self:
+        reason = self.unavailable_because()
+        if reason is not None:
+            raise EngineUnavailable(reason)
+        # OpenVINO reports usage home unless it is told not to; nothing leaves the machine here.
+        os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
+        import openvino
+
+        self._core = openvino.Core()
+        device = self._pick_device()
+        precision = self._pick_precision(device)
+        name = str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
+        self._info = EngineInfo("openvino", device.lower(), name, precision)
+        self._model_path = self._converted()
+        self._core.set_property({"CACHE_DIR": str(self._model_path.parent)})
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        for pending in self._in_flight:
+            pending.request.handle.wait()
+        self._in_flight.clear()
+        self._ready.clear()
+        self._compiled.clear()
+        self._core = None
+
+    @property
+    def info(self) -> EngineInfo:
+        if self._info is None:
+            raise EngineError("The OpenVINO engine is not open.")
+        return self._info
+
+    def _pick_device(self) -> str:
+        wanted = self.settings.device
+        there = [device.split(".")[0] for device in self._core.available_devices]
+        if wanted == "auto":
+            return "CPU"
+        device = _DEVICES.get(wanted)
+        if device is None or device not in there:
+            have = ", ".join(device.lower() for device in dict.fromkeys(there))
+            raise EngineUnavailable(f"OpenVINO finds no device {wanted!r} here; it finds {have}.")
+        return device
+
+    def _pick_precision(self, device: str) -> str:
+        wanted = self.settings.precision
+        can = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        native = {
+            "float32": True,
+            # The CPU plug-in lists BF16 only where the CPU multiplies it natively.
+            "bfloat16": "BF16" in can,
+            "float16": device != "CPU" and "FP16" in can,
+        }
+        if wanted == "auto":
+            return next(p for p in ("bfloat16", "float16", "float32") if native[p])
+        if not native[wanted]:
+            raise EngineUnavailable(
+                f"{device} has no native {wanted} arithmetic: choose --precision float32."
+            )
+        return wanted
+
+    def _converted(self) -> Path:
+        """The cached OpenVINO form of the weights, made now where it is not there yet."""
+        import openvino
+
+        key = hashlib.sha256(
+            f"{self.settings.weights_sha256} {REVISION} {openvino.__version__}".encode()
+        ).hexdigest()[:16]
+        folder = places.cache() / "openvino" / key
+        path = folder / "modnet.xml"
+        if path.is_file():
+            return path
+        log.info("converting %s for OpenVINO, once", self.weights.name)
+        parent = folder.parent
+        try:
+            parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=parent))
+        except OSError as error:
+            raise EngineError(
+                f"The cache folder {parent} cannot be written ({error.strerror}): make it writable "
+                "or name another one in MATTECAM_CACHE."
+            ) from error
+        try:
+            from app.modnet import convert
+
+            convert.to_openvino(self.weights, partial / path.name)
+            try:
+                partial.rename(folder)
+            except OSError:
+                # Another process was faster; its result is as good.
+                if not path.is_file():
+                    raise
+        except OSError as error:
+            raise EngineError(
+                f"The converted network cannot be stored in {parent} ({error.strerror})."
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return path
+
+    def prepare(self, frame_size: tuple[int, int]) -> None:
+        self._compile(grid_for(frame_size, self.settings.size))
+
+    def _compile(self, grid: Grid) -> _Compiled:
+        compiled = self._compiled.get(grid)
+        if compiled is not None:
+            self._compiled.move_to_end(grid)
+            return compiled
+        import numpy as np
+        import openvino
+
+        width, height = grid.padded
+        shape = [1, height, width, 3]
+        model = self._core.read_model(self._model_path)
+        model.reshape(shape)
+        count = self.settings.in_flight
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY" if count == 1 else "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": _PRECISIONS[self.info.precision],
+        }
+        if self.info.device == "cpu":
+            options["NUM_STREAMS"] = count
+        try:
+            network = self._core.compile_model(model, self.info.device.upper(), options)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot compile the network for {self.info.device} at {grid}: "
+                f"{str(error).strip().splitlines()[-1]}"
+            ) from error
+        requests = []
+        for _ in range(count):
+            picture = np.zeros(shape, np.uint8)
+            handle = network.create_infer_request()
+            handle.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
+            handle.set_callback(lambda _: self._tell_ready(), None)
+            requests.append(_Request(handle, picture))
+        while len(self._compiled) >= _KEPT_GRIDS:
+            self._compiled.popitem(last=False)
+        self._compiled[grid] = compiled = _Compiled(requests)
+        return compiled
+
+    def _tell_ready(self) -> None:
+        if self.on_ready is not None:
+            self.on_ready()
+
+    def submit(self, frame: Frame) -> None:
+        grid = grid_for(frame.size, self.settings.size)
+        compiled = self._compile(grid)
+        while len(self._in_flight) >= self.settings.in_flight or not compiled.idle:
+            self._finish_oldest()
+        request = compiled.idle.pop()
+        fit(frame.rgb, grid, request.picture[0])
+        self._in_flight.append(_InFlight(frame, grid, compiled, request))
+        request.handle.start_async()
+
+    def _finish_oldest(self) -> None:
+        oldest = self._in_flight.popleft()
+        oldest.request.handle.wait()
+        output = oldest.request.handle.get_output_tensor().data
+        alpha = crop(output[0, 0], oldest.grid)
+        oldest.compiled.idle.append(oldest.request)
+        self._ready.append(Matte(oldest.frame, alpha))
+
+    def take_ready(self) -> Sequence[Matte]:
+        while self._in_flight and self._in_flight[0].request.handle.wait_for(0):
+            self._finish_oldest()
+        ready, self._ready = self._ready, []
+        return ready
+
+    def drain(self) -> Sequence[Matte]:
+        while self._in_flight:
+            self._finish_oldest()
+        return self.take_ready()

@@ -1,0 +1,38 @@
+"""From a weights file to the formats of other runtimes."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import torch
+
+from app.modnet import weights
+from app.modnet.inference import for_inference
+
+
+def to_openvino(source: Path, target: Path) -> None:
+    """Writes OpenVINO's form of the network to `target` (.xml, with a .bin beside it).
+
+    Its input is uint8 RGB (1, H, W, 3), H and W free multiples of 32; normalisation is inside. Its
+    output is alpha, float32 (1, 1, H, W) in [0, 1]. float32 throughout: the runtime lowers the
+    precision where the device gains from it. Raises what `weights.load` raises, and OSError.
+    """
+    import openvino
+    from openvino.preprocess import ColorFormat, PrePostProcessor
+
+    network = for_inference(weights.load(source).network)
+    with warnings.catch_warnings():
+        # torch's tracer warns of shapes taken as constants; none of them depends on the picture.
+        warnings.simplefilter("ignore")
+        model = openvino.convert_model(
+            network, example_input=torch.zeros(1, 3, 64, 96), input=[1, 3, -1, -1]
+        )
+    prepare = PrePostProcessor(model)
+    picture = prepare.input()
+    picture.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
+    picture.tensor().set_color_format(ColorFormat.RGB)
+    picture.preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
+    picture.model().set_layout(openvino.Layout("NCHW"))
+    prepare.output().tensor().set_element_type(openvino.Type.f32)
+    openvino.save_model(prepare.build(), target, compress_to_fp16=False)

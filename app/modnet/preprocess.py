@@ -1,0 +1,120 @@
+"""The geometry of the network's input: how a picture of any shape becomes a grid of 32s.
+
+Imports no torch. Normalisation to [-1, 1] is the engines' affair; this gives uint8.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from app.errors import UsageError
+from app.frames import RGB, Alpha
+
+MULTIPLE = 32  # the backbone halves the picture five times
+AUTO_SHORT_SIDE = 288
+# `auto` gives the short side 288 pixels as long as the long one stays below this.
+AUTO_LONG_SIDE = 4 * AUTO_SHORT_SIDE
+# A box beyond this is refused: the activations of one picture would take gigabytes.
+LARGEST_SIDE = 4096
+
+
+@dataclass(frozen=True)
+class NetworkSize:
+    """What `--size` says. box: (width, height) the input must fit in; None is `auto`.
+
+    stretch: ignore the picture's aspect and fill the box. Only evaluation protocols do that.
+    """
+
+    box: tuple[int, int] | None = None
+    stretch: bool = False
+
+    @classmethod
+    def parse(cls, text: str) -> NetworkSize:
+        """`auto` or `WxH`. Raises UsageError with what is allowed."""
+        if text.strip().lower() == "auto":
+            return cls()
+        match = re.fullmatch(r"\s*(\d{1,6})\s*[xX×]\s*(\d{1,6})\s*", text)
+        if match is None:
+            raise UsageError(f"--size is {text!r}; it must be auto or WIDTHxHEIGHT, as in 512x288.")
+        width, height = int(match[1]), int(match[2])
+        if min(width, height) < MULTIPLE or max(width, height) > LARGEST_SIDE:
+            raise UsageError(
+                f"--size is {text}; each side must be from {MULTIPLE} to {LARGEST_SIDE} pixels."
+            )
+        return cls((width, height))
+
+    def __str__(self) -> str:
+        return "auto" if self.box is None else f"{self.box[0]}x{self.box[1]}"
+
+
+AUTO = NetworkSize()
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where a picture lies in the network's input.
+
+    content: (width, height) of the scaled picture, at the top left.
+    padded: (width, height) of the input, multiples of 32; what is beyond the content repeats its
+        last row and column.
+    """
+
+    content: tuple[int, int]
+    padded: tuple[int, int]
+
+    def __str__(self) -> str:
+        return f"{self.padded[0]}x{self.padded[1]}"
+
+
+def grid_for(frame_size: tuple[int, int], size: NetworkSize) -> Grid:
+    """The grid for a picture of `frame_size` (width, height), each side at least 1."""
+    width, height = frame_size
+    if size.box is None:
+        scale = min(AUTO_SHORT_SIDE / min(width, height), AUTO_LONG_SIDE / max(width, height))
+    else:
+        box = tuple(max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE) for side in size.box)
+        if size.stretch:
+            return Grid((box[0], box[1]), (box[0], box[1]))
+        scale = min(box[0] / width, box[1] / height)
+    content = max(1, round(width * scale)), max(1, round(height * scale))
+    return Grid(content, (_round_up(content[0]), _round_up(content[1])))
+
+
+def _round_up(side: int) -> int:
+    return -(-side // MULTIPLE) * MULTIPLE
+
+
+def fit(rgb: RGB, grid: Grid, out: RGB) -> None:
+    """Scales `rgb` into `out`, uint8 (padded height, padded width, 3), and repeats its edges."""
+    height, width = rgb.shape[:2]
+    content_width, content_height = grid.content
+    # Area averaging keeps thin hair from aliasing; it is only meant for shrinking.
+    shrinks = width >= content_width and height >= content_height
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    if grid.content == grid.padded:
+        cv2.resize(rgb, grid.content, dst=out, interpolation=interpolation)
+        return
+    content = cv2.resize(rgb, grid.content, interpolation=interpolation)
+    cv2.copyMakeBorder(
+        content,
+        0,
+        grid.padded[1] - content_height,
+        0,
+        grid.padded[0] - content_width,
+        cv2.BORDER_REPLICATE,
+        dst=out,
+    )
+
+
+def crop(alpha: Alpha, grid: Grid) -> Alpha:
+    """The content's part of the network's output, float32 (h, w), clipped to [0, 1]; a copy.
+
+    Low-precision arithmetic may leave [0, 1] by a hair.
+    """
+    width, height = grid.content
+    content = np.clip(alpha[:height, :width], 0.0, 1.0)
+    return np.ascontiguousarray(content, dtype=np.float32)

@@ -1,0 +1,139 @@
+"""From what the user names to an output. Everything that can be refused is refused here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from app.errors import OptionError, OutputError, OutputExists, UsageError
+from app.outputs.base import Output
+from app.sources.base import SourceInfo
+
+Channels = Literal["grey", "rgb", "rgba"]
+
+VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")
+ALPHA_ENDINGS = (".webm", ".mov", ".png", ".webp", ".tif", ".tiff")
+
+
+def open_output(
+    path: str | Path,
+    *,
+    size: tuple[int, int],
+    info: SourceInfo,
+    channels: Channels = "rgb",
+    force: bool = False,
+    source: Path | None = None,
+    stem: Callable[[int], str] | None = None,
+    quality: int = 18,
+    preset: str = "superfast",
+    threads: int | None = None,
+) -> Output:
+    """An output, not yet entered, by the ending of `path`; no ending or a folder: a sequence.
+
+    size: (width, height) of the pictures that will come. info: of the entered source.
+    channels: what they hold; `rgba` needs an ending that can carry alpha.
+    source: the input's path, which must not be overwritten. stem: names a sequence's pictures
+    by the frame's index; counting up where it is None.
+    quality: CRF of H.264 (and of VP9 beside it), lower is better. threads: for coding.
+
+    Raises UsageError, OptionError or OutputExists; nothing is made or changed on the disk.
+    """
+    given, path = str(path), Path(path)
+    ending = path.suffix.lower()
+    is_folder = os.path.isdir(path) or given.endswith((os.sep, "/")) or not ending
+    if not is_folder and ending not in VIDEO_ENDINGS + PICTURE_ENDINGS:
+        raise UsageError(
+            f"{path}: {path.suffix} is not known. A video may end in {', '.join(VIDEO_ENDINGS)}, "
+            f"a picture in {', '.join(PICTURE_ENDINGS)}; without an ending it is a folder."
+        )
+    _check_not_the_source(path, source)
+    if channels == "rgba" and not is_folder and ending not in ALPHA_ENDINGS:
+        raise OptionError(
+            f"{ending} cannot be transparent. What can: {', '.join(ALPHA_ENDINGS)} or a folder."
+        )
+    _check_place(path, is_folder=is_folder, force=force)
+
+    if is_folder:
+        from app.outputs.pictures import FolderOutput
+
+        return FolderOutput(path, stem=stem or "{:05d}".format, force=force)
+    if ending in VIDEO_ENDINGS:
+        return _video(path, ending, size, info, channels, force, quality, preset, threads)
+    if info.frame_count is not None and info.frame_count > 1:
+        raise UsageError(
+            f"{path} can hold one picture and the input has {info.frame_count}; "
+            f"name a folder or a video ({', '.join(VIDEO_ENDINGS)})."
+        )
+    from app.outputs.pictures import PictureOutput
+
+    return PictureOutput(path, force=force)
+
+
+def _video(
+    path: Path,
+    ending: str,
+    size: tuple[int, int],
+    info: SourceInfo,
+    channels: Channels,
+    force: bool,
+    quality: int,
+    preset: str,
+    threads: int | None,
+) -> Output:
+    from app.outputs import video_file
+
+    alpha = channels == "rgba"
+    h264 = video_file.h264(quality=quality, preset=preset)
+    container, coding = {
+        ".mp4": (video_file.MP4, h264),
+        ".mkv": (video_file.MKV, h264),
+        # VP9 reaches the same look at a CRF that is higher by about 8.
+        ".webm": (video_file.WEBM, video_file.vp9(quality=min(63, quality + 8), alpha=alpha)),
+        ".mov": (video_file.MOV, video_file.prores() if alpha else h264),
+    }[ending]
+    return video_file.VideoFileOutput(
+        path,
+        size=size,
+        info=info,
+        container=container,
+        coding=coding,
+        force=force,
+        threads=threads or video_file.default_threads(),
+    )
+
+
+def _check_not_the_source(path: Path, source: Path | None) -> None:
+    if source is None:
+        return
+    try:
+        same = os.path.samefile(path, source)
+    except OSError:
+        return  # one of them is not there
+    if same:
+        raise UsageError(f"{path} is the input itself; name another output.")
+
+
+def _check_place(path: Path, *, is_folder: bool, force: bool) -> None:
+    try:
+        if is_folder and os.path.isdir(path):
+            if not force and any(path.iterdir()):
+                raise OutputExists(f"The folder {path} is not empty; add --force to write into it.")
+        elif os.path.exists(path):
+            if is_folder:
+                raise OutputError(f"{path} is a file, so it cannot become a folder of pictures.")
+            if not force:
+                raise OutputExists(f"{path} is there already; add --force to replace it.")
+        for parent in path.absolute().parents:
+            if os.path.isdir(parent):
+                if not os.access(path if os.path.exists(path) else parent, os.W_OK):
+                    raise OutputError(
+                        f"{path} may not be written by this user; choose another place."
+                    )
+                return
+            if os.path.exists(parent):
+                raise OutputError(f"{parent} is a file, so {path} cannot lie in it.")
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {error.strerror or error}.") from None

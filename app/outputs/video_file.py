@@ -1,0 +1,400 @@
+"""A video file: every picture at its own time, colours tagged, the source's sound beside them.
+
+Whatever ends the writing (an exception, Ctrl-C, a full disk, even a killed process), what was
+written until then plays: MP4 and MOV are written in fragments, which the end of the writing turns
+into a plain file; Matroska and WebM can be cut anywhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import cv2
+import numpy as np
+from av.container import OutputContainer
+from av.video.frame import VideoFrame
+from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
+from typing_extensions import Self
+
+from app.errors import OutputError
+from app.outputs.audio import AudioTrack
+from app.outputs.base import Picture
+from app.outputs.disk import WatchedFile, drop_partial_box, has_pictures, output_error
+from app.sources.base import ColourTags, SourceInfo
+from app.sources.colour import BT709, FULL, LIMITED, SWSCALE_MATRIX
+
+_log = logging.getLogger(__name__)
+
+# Fragments while writing, a plain file at the end. The header waits for the first fragment, for
+# only then it can hold the edit lists that make the first times exact.
+_FRAGMENTS = {
+    "movflags": "+hybrid_fragmented+delay_moov",
+    "frag_duration": "1000000",
+    "use_editlist": "1",
+    "avoid_negative_ts": "disabled",
+}
+_KEYFRAME_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Coding:
+    """How a video is coded. `even`: the codec needs even sides (4:2:0 in H.264)."""
+
+    codec: str
+    pixels: str
+    options: dict[str, str] = field(default_factory=dict)
+    even: bool = False
+
+
+@dataclass(frozen=True)
+class Container:
+    """A kind of file: FFmpeg's name for it, its options, and the audio that it takes."""
+
+    format: str
+    options: dict[str, str]
+    copied_audio: frozenset[str]
+    coded_audio: str
+    fragmented: bool = False
+
+
+MP4 = Container(
+    "mp4",
+    _FRAGMENTS,
+    frozenset(("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")),
+    "aac",
+    fragmented=True,
+)
+MOV = Container(
+    "mov",
+    _FRAGMENTS,
+    frozenset(("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be")),
+    "aac",
+    fragmented=True,
+)
+MKV = Container(
+    "matroska",
+    {},
+    frozenset(
+        ("aac", "mp3", "mp2", "ac3", "eac3", "alac", "opus", "vorbis", "flac", "dts", "truehd")
+    ),
+    "libopus",
+)
+WEBM = Container("webm", {}, frozenset(("opus", "vorbis")), "libopus")
+
+
+def h264(*, quality: int, preset: str) -> Coding:
+    """`quality` is x264's CRF: 18 cannot be told from the source, 23 is small."""
+    return Coding("libx264", "yuv420p", {"preset": preset, "crf": str(quality)}, even=True)
+
+
+def vp9(*, quality: int, alpha: bool) -> Coding:
+    options = {
+        "deadline": "realtime",
+        "cpu-used": "6",
+        "row-mt": "1",
+        "crf": str(quality),
+        "b": "0",
+        # libvpx cannot have these two with alpha, nor while it must keep up.
+        "auto-alt-ref": "0",
+        "lag-in-frames": "0",
+    }
+    return Coding("libvpx-vp9", "yuva420p" if alpha else "yuv420p", options)
+
+
+def prores() -> Coding:
+    return Coding("prores_ks", "yuva444p10le", {"profile": "4444", "alpha_bits": "16"})
+
+
+class VideoFileOutput:
+    """Writes one video file. Raises OutputExists, DiskFull or OutputError with a sentence.
+
+    size: (width, height) of the video; a picture of another size is fitted into it.
+    info: of the source: rate, unit of the times, colour tags and audio are taken from it.
+    threads: for coding. Memory does not grow with the length of the clip.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        size: tuple[int, int],
+        info: SourceInfo,
+        container: Container,
+        coding: Coding,
+        force: bool = False,
+        threads: int = 2,
+    ) -> None:
+        self.path = path
+        self.accepts_alpha = coding.pixels.startswith("yuva")
+        self._size = size
+        self._info = info
+        self._kind = container
+        self._coding = coding
+        self._threads = threads
+        self._tags = _tags_to_write(info.colour)
+        self._time_base = info.time_base
+        self._file = WatchedFile(path, force=force)
+        self._reformatter = VideoReformatter()
+        self._container: OutputContainer | None = None
+        self._stream: VideoStream | None = None
+        self._audio: AudioTrack | None = None
+        self._first_ticks = 0
+        self._last_ticks: int | None = None
+        self._told_of_times = False
+        width, height = size
+        self._coded_size = (
+            (width + width % 2, height + height % 2) if coding.even else (width, height)
+        )
+
+    def __enter__(self) -> Self:
+        self._file.open()
+        try:
+            self._open_container(with_audio=self._info.audio is not None)
+        except BaseException:
+            self._discard()
+            raise
+        if self._coded_size != self._size:
+            _log.warning(
+                "%s: H.264 needs even sides, so %dx%d is written as %dx%d with its edge repeated.",
+                self.path,
+                *self._size,
+                *self._coded_size,
+            )
+        return self
+
+    def write(self, picture: Picture, *, index: int, captured_at: float) -> None:
+        stream, container = self._stream, self._container
+        if stream is None or container is None:
+            raise ValueError(f"{self.path} is not open")
+        ticks = round(Fraction(captured_at) / self._time_base)
+        if self._last_ticks is None:
+            self._first_ticks = ticks
+        elif ticks <= self._last_ticks:
+            if not self._told_of_times:
+                _log.warning(
+                    "%s: the source's times stand still or go back; they are mended.", self.path
+                )
+                self._told_of_times = True
+            ticks = self._last_ticks + 1
+        frame = self._coded(picture)
+        frame.pts = ticks
+        frame.time_base = self._time_base
+        frame.duration = max(1, round(1 / self._info.rate / self._time_base))
+        try:
+            if self._audio is not None:
+                self._audio.advance(captured_at)
+            for packet in stream.encode(frame):
+                container.mux_one(packet)
+        except (OSError, av.error.FFmpegError) as error:
+            raise self._broken_off(error) from error
+        self._last_ticks = ticks
+        self._check_disk()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            self._finish(cut_short=error is not None)
+        except OutputError as failure:
+            # What ended the work already is the more important thing to say.
+            if error is None:
+                raise
+            _log.warning("%s", failure)
+
+    def _finish(self, *, cut_short: bool) -> None:
+        container, stream = self._container, self._stream
+        if container is None or stream is None:
+            return
+        if self._last_ticks is None:
+            self._discard()
+            return
+        try:
+            if self._file.error is None:
+                for packet in stream.encode(None):
+                    container.mux_one(packet)
+                if self._audio is not None:
+                    end = float(self._last_ticks * self._time_base) if cut_short else None
+                    self._audio.finish(end)
+        except (OSError, av.error.FFmpegError) as failure:
+            self._remember(failure)
+        self._close()
+        if self._file.error is None:
+            return
+        raise output_error(self.path, self._file.error, written=self._what_is_there(self._mend()))
+
+    def _close(self) -> None:
+        """Writes the trailer and lets everything go. Errors are left in the file."""
+        container = self._container
+        self._container = self._stream = None
+        if self._audio is not None:
+            self._audio.close()
+            self._audio = None
+        if container is not None:
+            try:
+                container.close()
+            except (OSError, av.error.FFmpegError) as failure:
+                self._remember(failure)
+        self._file.close()
+
+    def _remember(self, failure: Exception) -> None:
+        if self._file.error is None:
+            number = getattr(failure, "errno", None) or 0
+            reason = getattr(failure, "strerror", None) or str(failure)
+            self._file.error = OSError(number, reason)
+
+    def _mend(self) -> bool:
+        """Leaves of a broken-off file what plays; False where that is nothing."""
+        try:
+            if self._kind.fragmented:
+                drop_partial_box(self.path)
+                if not has_pictures(self.path):
+                    self.path.unlink()
+                    return False
+        except OSError as error:
+            _log.warning("%s could not be mended: %s.", self.path, error.strerror or error)
+        return True
+
+    def _broken_off(self, error: Exception) -> OutputError:
+        self._remember(error)
+        assert self._file.error is not None
+        self._close()
+        return output_error(self.path, self._file.error, written=self._what_is_there(self._mend()))
+
+    def _check_disk(self) -> None:
+        # FFmpeg buffers: a failed write may show in none of the calls that caused it.
+        if self._file.error is not None:
+            raise self._broken_off(self._file.error)
+
+    def _what_is_there(self, playable: bool) -> str:
+        if not playable or self._last_ticks is None:
+            return "Too little was written to be played."
+        seconds = float((self._last_ticks - self._first_ticks) * self._time_base)
+        return f"About {seconds:.1f} s were written and can be played."
+
+    def _discard(self) -> None:
+        self._close()
+        self.path.unlink(missing_ok=True)
+
+    def _open_container(self, *, with_audio: bool) -> None:
+        container = av.open(
+            self._file, "w", format=self._kind.format, container_options=self._kind.options
+        )
+        self._container = container
+        self._stream = self._add_video(container)
+        if with_audio and self._info.audio is not None:
+            self._audio = AudioTrack(
+                self._info.audio,
+                container,
+                copied=self._kind.copied_audio,
+                coded_as=self._kind.coded_audio,
+            )
+            if not self._audio.open():
+                self._audio = None
+        try:
+            container.start_encoding()
+        except OSError as error:
+            if not isinstance(error, av.error.FFmpegError):
+                raise output_error(self.path, error) from error
+            self._retry_without_audio(error)
+        except (av.error.FFmpegError, ValueError) as error:
+            self._retry_without_audio(error)
+
+    def _retry_without_audio(self, error: Exception) -> None:
+        reason = getattr(error, "strerror", None) or str(error)
+        if self._audio is None:
+            width, height = self._coded_size
+            raise OutputError(
+                f"{self.path} cannot be started as {self._coding.codec} at {width}x{height}: "
+                f"{reason}. Another ending or a smaller picture may work."
+            ) from error
+        _log.warning("The sound of %s cannot be kept: %s.", self._info.audio, reason)
+        self._audio.close()
+        self._audio = None
+        self._container = self._stream = None
+        self._file.seek(0)
+        self._open_container(with_audio=False)
+
+    def _add_video(self, container: OutputContainer) -> VideoStream:
+        coding, tags = self._coding, self._tags
+        rate = self._info.rate.limit_denominator(100_000)
+        stream = container.add_stream(coding.codec, rate=rate, options=dict(coding.options))
+        if not isinstance(stream, VideoStream):
+            raise TypeError(f"{coding.codec} is no video codec")
+        stream.width, stream.height = self._coded_size
+        stream.pix_fmt = coding.pixels
+        context = stream.codec_context
+        context.time_base = self._time_base
+        context.thread_count = self._threads
+        context.gop_size = max(1, min(250, round(rate * _KEYFRAME_SECONDS)))
+        context.colorspace = tags.matrix
+        context.color_primaries = tags.primaries
+        context.color_trc = tags.transfer
+        context.color_range = FULL if tags.full_range else LIMITED
+        if self.accepts_alpha and self._kind.format in ("webm", "matroska"):
+            stream.metadata["alpha_mode"] = "1"
+        return stream
+
+    def _coded(self, picture: Picture) -> VideoFrame:
+        """The picture in the codec's own pixels: fitted, padded, converted and tagged."""
+        pixels = {2: "gray", 3: "rgba" if picture.shape[-1] == 4 else "rgb24"}[picture.ndim]
+        if (picture.shape[1], picture.shape[0]) != self._size:
+            picture = fit_inside(picture, self._size)
+        extra = self._coded_size[0] - self._size[0], self._coded_size[1] - self._size[1]
+        if any(extra):
+            sides = [(0, extra[1]), (0, extra[0])] + [(0, 0)] * (picture.ndim - 2)
+            picture = np.pad(picture, sides, mode="edge")
+        tags = self._tags
+        coded = self._reformatter.reformat(
+            VideoFrame.from_ndarray(np.ascontiguousarray(picture), pixels),
+            format=self._coding.pixels,
+            src_color_range=FULL,
+            dst_colorspace=SWSCALE_MATRIX[tags.matrix],
+            dst_color_range=FULL if tags.full_range else LIMITED,
+            threads=1,
+        )
+        # Set after the conversion: asked for in it, they would be converted to as well.
+        coded.colorspace = tags.matrix
+        coded.color_primaries = tags.primaries
+        coded.color_trc = tags.transfer
+        return coded
+
+
+def fit_inside(picture: Picture, size: tuple[int, int]) -> Picture:
+    """The whole picture, as large as fits, in the middle of black (or of nothing, with alpha)."""
+    width, height = size
+    scale = min(width / picture.shape[1], height / picture.shape[0])
+    inner = (
+        max(1, min(width, round(picture.shape[1] * scale))),
+        max(1, min(height, round(picture.shape[0] * scale))),
+    )
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    canvas = np.zeros((height, width, *picture.shape[2:]), np.uint8)
+    left, top = (width - inner[0]) // 2, (height - inner[1]) // 2
+    canvas[top : top + inner[1], left : left + inner[0]] = cv2.resize(
+        picture, inner, interpolation=how
+    )
+    return canvas
+
+
+def _tags_to_write(colour: ColourTags | None) -> ColourTags:
+    """The source's own tags where its matrix can be written, else BT.709."""
+    if colour is None or colour.matrix not in SWSCALE_MATRIX:
+        return BT709
+    # BT.2020 with constant luminance cannot be made; its sibling has the same coefficients.
+    matrix = 9 if colour.matrix == 10 else colour.matrix
+    return ColourTags(matrix, colour.primaries, colour.transfer, colour.full_range)
+
+
+def default_threads() -> int:
+    """For coding: enough to keep up, few enough to leave the network its cores."""
+    return max(1, min(4, (os.cpu_count() or 1)))

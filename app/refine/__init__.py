@@ -1,0 +1,1 @@
+"""From the network's grid to the frame's size: `Matte` -> `Cutout`."""

@@ -1,0 +1,152 @@
+"""Pictures as sources: one file, or a folder of them in the order of their names."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+from typing_extensions import Self
+
+from app.errors import InputError
+from app.frames import RGB, Frame
+from app.sources.base import SourceInfo
+from app.sources.pictures import SUFFIXES, read_picture
+
+_log = logging.getLogger(__name__)
+
+
+class PictureSource:
+    """One picture, as a clip of one frame."""
+
+    info: SourceInfo
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.skipped = 0
+        self._rgb: RGB | None = None
+
+    def __enter__(self) -> Self:
+        self._rgb = read_picture(self.path)
+        rate = Fraction(25)
+        self.info = SourceInfo(
+            size=(self._rgb.shape[1], self._rgb.shape[0]),
+            rate=rate,
+            time_base=1 / rate,
+            frame_count=1,
+            duration=float(1 / rate),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._rgb = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        rgb = self._rgb if self._rgb is not None else read_picture(self.path)
+        yield Frame(rgb, 0, 0.0)
+
+    def stem(self, index: int) -> str:
+        """The name, without ending, for a picture of this frame."""
+        return self.path.stem
+
+
+class FolderSource:
+    """The pictures of a folder in the order of their names, `rate` a second, each its own size.
+
+    A picture that cannot be read is skipped and counted; its place in time stays empty.
+    """
+
+    info: SourceInfo
+
+    def __init__(self, path: Path, *, rate: Fraction = Fraction(25)) -> None:
+        self.path = path
+        self.skipped = 0
+        self._rate = rate
+        self._files: list[Path] = []
+        self._stems: list[str] = []
+        self._ahead: tuple[int, RGB] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._files = sorted(
+                (file for file in self.path.iterdir() if _is_picture(file)),
+                key=lambda file: file.name,
+            )
+        except OSError as error:
+            raise InputError(
+                f"The folder {self.path} cannot be read: {error.strerror or error}."
+            ) from None
+        if not self._files:
+            raise InputError(
+                f"There is no picture in the folder {self.path}; "
+                f"files ending in {', '.join(sorted(SUFFIXES))} count."
+            )
+        self._ahead = next(self._read(), None)
+        if self._ahead is None:
+            raise InputError(f"Not one of the {len(self._files)} pictures in {self.path} is whole.")
+        rgb = self._ahead[1]
+        self.info = SourceInfo(
+            size=(rgb.shape[1], rgb.shape[0]),
+            rate=self._rate,
+            time_base=1 / self._rate,
+            frame_count=len(self._files),
+            duration=float(len(self._files) / self._rate),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._ahead = None
+
+    def __iter__(self) -> Iterator[Frame]:
+        seen = Counter(file.stem.casefold() for file in self._files)
+        self._stems = []
+        for index, (place, rgb) in enumerate(self._read()):
+            file = self._files[place]
+            # a.jpg and a.png must not end in one a.png.
+            self._stems.append(file.stem if seen[file.stem.casefold()] == 1 else file.name)
+            yield Frame(rgb, index, float(place / self._rate))
+
+    def stem(self, index: int) -> str:
+        """The name, without ending, for a picture of this frame, which was given already."""
+        return self._stems[index]
+
+    def _read(self) -> Iterator[tuple[int, RGB]]:
+        """The readable pictures, each with its place among all."""
+        self.skipped = 0
+        start = 0
+        if self._ahead is not None:
+            (start, _), first, self._ahead = self._ahead, self._ahead, None
+            self.skipped = start
+            yield first
+            start += 1
+        for place in range(start, len(self._files)):
+            try:
+                rgb = read_picture(self._files[place])
+            except InputError as error:
+                self.skipped += 1
+                _log.warning("Skipped: %s", error)
+                continue
+            yield place, rgb
+
+
+def _is_picture(file: Path) -> bool:
+    # Dot files: macOS leaves "._a.jpg" beside "a.jpg", which is no picture.
+    return (
+        file.suffix.lower() in SUFFIXES
+        and not file.name.startswith(".")
+        and not os.path.isdir(file)
+    )

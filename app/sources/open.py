@@ -1,0 +1,47 @@
+"""From what the user names to a source."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+from app.errors import UsageError
+from app.sources.base import Source
+
+
+def open_source(text: str, *, rate: Fraction | float | None = None) -> Source:
+    """A source, not yet entered, for a video, a picture, a folder of pictures or `demo`.
+
+    rate: pictures a second, for a folder; 25 where it is None. Raises UsageError where the rate
+    makes no sense; that a file is missing or broken is said by the source when it is entered.
+    """
+    # Imported here: each draws in a library that only its own kind of file needs.
+    path = Path(text)
+    if rate is not None:
+        if not 0.001 <= rate <= 1000:  # so that NaN fails too
+            raise UsageError("The rate of pictures must lie between 0.001 and 1000 a second.")
+        rate = Fraction(rate).limit_denominator(1_000_000)
+    if text != "demo" and os.path.isdir(path):
+        from app.sources.image_file import FolderSource
+
+        return FolderSource(path) if rate is None else FolderSource(path, rate=rate)
+    if rate is not None:
+        raise UsageError(
+            f"--fps is for a folder of pictures; {text} brings its own times, so leave it out."
+        )
+    if text == "demo":
+        from app.sources.demo import DemoSource
+
+        return DemoSource()
+
+    from app.sources.pictures import looks_like_picture
+
+    if looks_like_picture(path):
+        from app.sources.image_file import PictureSource
+
+        return PictureSource(path)
+
+    from app.sources.video_file import VideoFileSource
+
+    return VideoFileSource(path)
