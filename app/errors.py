@@ -4,9 +4,11 @@ MattecamError
 ├── UsageError            2   the user asked for something that cannot be
 │   └── OptionError       2   ... in an option of a registered part (background, filter, ...)
 ├── InputError            1   the source cannot be read: missing, empty, not a video, broken
+│   └── SourceLost        1   ... for now: unplugged, busy, silent; live, it is tried again
 ├── OutputError           1   the result cannot be written
 │   ├── OutputExists      1   ... because a file is there and --force was not given
-│   └── DiskFull          1   ... because the disk is full; what was written stays playable
+│   ├── DiskFull          1   ... because the disk is full; what was written stays playable
+│   └── OutputLost        1   ... for now: the device went away; live, it is opened again
 ├── WeightsError          1   the weights cannot be used
 │   ├── WeightsMissing    1   ... they are not there
 │   ├── WeightsCorrupt    1   ... truncated, or their checksum is wrong
@@ -40,6 +42,10 @@ class InputError(MattecamError):
     pass
 
 
+class SourceLost(InputError):
+    pass
+
+
 class OutputError(MattecamError):
     pass
 
@@ -49,6 +55,10 @@ class OutputExists(OutputError):
 
 
 class DiskFull(OutputError):
+    pass
+
+
+class OutputLost(OutputError):
     pass
 
 

@@ -18,8 +18,10 @@ import dataclasses
 import enum
 import importlib
 import math
+import os
 import pkgutil
 import re
+import reprlib
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -206,8 +208,8 @@ def make_options(entry: Entry[Any], given: Mapping[str, Any]) -> Any:
         try:
             values[key] = _convert(value, hints[key])
         except _Unfit as error:
-            shown = value if isinstance(value, str) else repr(value)
-            raise OptionError(f"{entry.name}: {key} is {shown!r}; it must be {error}.") from None
+            shown = reprlib.repr(value)  # a hostile text may be long
+            raise OptionError(f"{entry.name}: {key} is {shown}; it must be {error}.") from None
         _check_range(entry.name, key, values[key], fields[key].metadata)
     for key, field in fields.items():
         missing = field.default is field.default_factory is dataclasses.MISSING
@@ -306,7 +308,8 @@ def _to_path(value: Any) -> Path:
     if isinstance(value, Path):
         return value
     if isinstance(value, str) and value.strip() and "\0" not in value:
-        return Path(value).expanduser()
+        # Not Path.expanduser(), which raises for a ~name that is nobody's.
+        return Path(os.path.expanduser(value))
     raise _Unfit("the path of a file")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from types import TracebackType
 
@@ -71,14 +73,12 @@ def create_background(spec: str) -> Background:
     # A name wins over a file that is called the same; `./blur` is the file. "C:\x.jpg" is no name.
     if name in backgrounds.names():
         return backgrounds.create_from_spec(spec)
+    path = Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))
     for entry in backgrounds.entries():
-        if entry.factory.reads(Path(spec).expanduser()):
+        if entry.factory.reads(path):
             return backgrounds.create_from_spec(f"{entry.name}:{spec}")
-        if "," in spec and entry.factory.reads(Path(spec.rpartition(",")[0]).expanduser()):
-            return backgrounds.create_from_spec(f"{entry.name}:{spec}")
-    path = Path(spec).expanduser()
-    if path.is_dir():
-        raise InputError(f"{spec} is a folder; give a picture or a clip in it as the background.")
+    if os.path.isdir(path):
+        raise InputError(f"{path} is a folder; give a picture or a clip in it as the background.")
     if "/" in spec or "\\" in spec:
         raise InputError(f"There is no file {spec}; check the path of the background.")
     known = ", ".join(backgrounds.names())

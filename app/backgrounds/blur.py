@@ -37,8 +37,8 @@ _FILL_SIGMA = 2.0
 _COARSER = 0.02
 # Every pixel's least weight as room: where the frame shows nothing else, it is better than black.
 _TRACE = 1e-4
-# From matte to "not room", by the matte's value: mattes are soft and a little small, so a fifth of a
-# person counts as a whole one; what is next to nothing, as none.
+# From matte to "not room", by the matte's value: mattes are soft and a little small, so a fifth of
+# a person counts as a whole one; what is next to nothing, as none.
 _STEEP = np.clip((np.arange(256) - 6) * 6, 0, 255).astype(np.uint8)
 
 
@@ -75,7 +75,7 @@ def _halved(picture: _Bytes) -> _Bytes:
 
 
 def _shrink(rgb: RGB, alpha: Alpha8, sigma: float) -> tuple[RGB, Alpha8, int]:
-    """Frame and matte on the grid that a blur of `sigma` pixels needs, and how much smaller it is."""
+    """Frame and matte on the grid that a blur of `sigma` pixels needs; and its cells' side."""
     factor = 1
     # One halving is invisible in whatever is blurred at all; the others wait for their sigma.
     while 2 * factor <= max(sigma / _CELLS_PER_SIGMA, 2 if sigma > 0.5 else 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +60,8 @@ class Video(Background):
 
     @classmethod
     def reads(cls, path: Path) -> bool:
-        if path.is_file():
+        # Not Path.is_file(), which raises for a name that is too long.
+        if os.path.isfile(path):
             return not looks_like_picture(path)
         return path.suffix.lower() in SUFFIXES
 

@@ -93,13 +93,13 @@ def _tensor(message: memoryview) -> tuple[str, npt.NDArray[Any] | None]:
         elif field == _TENSOR_RAW or (field == _TENSOR_FLOATS and not isinstance(value, int)):
             raw = _bytes(value)
         elif field == _TENSOR_LOCATION and value != 0:
-            raise OnnxFormatError(f"the tensor {name} lies in another file")
+            raise OnnxFormatError(f"the tensor {name!r} lies in another file")
     dtype = _DTYPES.get(data_type)
     if dtype is None:
         return name, None
     raw = memoryview(b"") if raw is None else raw
     if math.prod(dims) * dtype.itemsize != len(raw):
-        raise OnnxFormatError(f"the tensor {name} is not as long as its shape says")
+        raise OnnxFormatError(f"the tensor {name!r} is not as long as its shape says")
     return name, np.frombuffer(raw, dtype).reshape(dims)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
+from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
@@ -45,6 +46,7 @@ class AudioTrack:
         self._copies = True
         self._origin = Fraction(0)
         self._failures = 0
+        self._filter: BitStreamFilterContext | None = None
 
     def open(self) -> bool:
         """Adds the stream to the output, whose header is not written yet. False: no sound."""
@@ -55,16 +57,33 @@ class AudioTrack:
                 raise ValueError("it is coded in a way that cannot be decoded")
             self._from = stream
             self._origin = clock_origin(self._input)
-            self._copies = _codec(stream) in self._copied
+            self._packets = self._read()
+            self._next = next(self._packets, None)
+            if self._next is None:
+                raise ValueError("it is empty")
+            self._copies = _codec(stream) in self._copied and not self._too_late_to_copy()
             if self._copies:
                 self._to = self._output.add_stream_from_template(stream)
+                if _codec(stream) == "aac" and self._is_mp4 and not stream.codec_context.extradata:
+                    # AAC as in MPEG-TS. FFmpeg's muxer puts the filter in by itself, but not
+                    # where the header is delayed.
+                    self._filter = BitStreamFilterContext("aac_adtstoasc", stream)
             else:
                 self._to = self._add_coded(stream)
         except (av.error.FFmpegError, ValueError) as error:
             self._give_up(error)
             return False
-        self._packets = self._read()
         return True
+
+    def _too_late_to_copy(self) -> bool:
+        # MP4's header for AC-3 is made from its first packet, and is written within a second.
+        assert self._from is not None
+        assert self._next is not None
+        return self._is_mp4 and _codec(self._from) == "ac3" and self._next[0] > 0.5
+
+    @property
+    def _is_mp4(self) -> bool:
+        return self._output.format.name in ("mp4", "mov")
 
     def _add_coded(self, stream: AudioStream) -> AudioStream:
         context = stream.codec_context
@@ -158,8 +177,11 @@ class AudioTrack:
         if self._drops_priming and packet.dts < 0:
             return
         self._last_dts = packet.dts
-        packet.stream = self._to
-        self._output.mux(packet)
+        base = packet.time_base
+        for whole in [packet] if self._filter is None else self._filter.filter(packet):
+            whole.time_base = base
+            whole.stream = self._to
+            self._output.mux_one(whole)
 
     def _encode(self, frames: Sequence[AudioFrame]) -> None:
         assert self._to is not None

@@ -40,6 +40,7 @@ _FRAGMENTS = {
     "use_editlist": "1",
     "avoid_negative_ts": "disabled",
 }
+_MOVIE_TIMESCALE = 48_000  # at least
 _KEYFRAME_SECONDS = 2
 
 
@@ -67,14 +68,15 @@ class Container:
 MP4 = Container(
     "mp4",
     _FRAGMENTS,
-    frozenset(("aac", "mp3", "ac3", "eac3", "alac", "opus", "flac")),
+    # Not E-AC-3: its header is made from packets, and a damaged one would cost the pictures.
+    frozenset(("aac", "mp3", "ac3", "alac", "opus", "flac")),
     "aac",
     fragmented=True,
 )
 MOV = Container(
     "mov",
     _FRAGMENTS,
-    frozenset(("aac", "mp3", "ac3", "eac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be")),
+    frozenset(("aac", "mp3", "ac3", "alac", "pcm_s16le", "pcm_s24le", "pcm_s16be")),
     "aac",
     fragmented=True,
 )
@@ -247,10 +249,10 @@ class VideoFileOutput:
         self._file.close()
 
     def _remember(self, failure: Exception) -> None:
+        # A failed write is in the file already. What is not comes from FFmpeg itself, whose error
+        # numbers do not mean what the system's mean.
         if self._file.error is None:
-            number = getattr(failure, "errno", None) or 0
-            reason = getattr(failure, "strerror", None) or str(failure)
-            self._file.error = OSError(number, reason)
+            self._file.error = OSError(0, getattr(failure, "strerror", None) or str(failure))
 
     def _mend(self) -> bool:
         """Leaves of a broken-off file what plays; False where that is nothing."""
@@ -286,9 +288,13 @@ class VideoFileOutput:
         self.path.unlink(missing_ok=True)
 
     def _open_container(self, *, with_audio: bool) -> None:
-        container = av.open(
-            self._file, "w", format=self._kind.format, container_options=self._kind.options
-        )
+        options = dict(self._kind.options)
+        if self._kind.fragmented:
+            # An edit list says when a track begins, in this unit: in FFmpeg's default, 1/1000 s,
+            # a late start would be rounded.
+            unit = self._time_base.denominator
+            options["movie_timescale"] = str(unit * -(-_MOVIE_TIMESCALE // unit))
+        container = av.open(self._file, "w", format=self._kind.format, container_options=options)
         self._container = container
         self._stream = self._add_video(container)
         if with_audio and self._info.audio is not None:
@@ -346,16 +352,19 @@ class VideoFileOutput:
 
     def _coded(self, picture: Picture) -> VideoFrame:
         """The picture in the codec's own pixels: fitted, padded, converted and tagged."""
-        pixels = {2: "gray", 3: "rgba" if picture.shape[-1] == 4 else "rgb24"}[picture.ndim]
+        if picture.ndim == 2:
+            # swscale itself is off by up to 4 where it makes 4:2:0 of grey.
+            picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2RGB), dtype=np.uint8)
         if (picture.shape[1], picture.shape[0]) != self._size:
             picture = fit_inside(picture, self._size)
         extra = self._coded_size[0] - self._size[0], self._coded_size[1] - self._size[1]
         if any(extra):
-            sides = [(0, extra[1]), (0, extra[0])] + [(0, 0)] * (picture.ndim - 2)
-            picture = np.pad(picture, sides, mode="edge")
+            picture = np.pad(picture, [(0, extra[1]), (0, extra[0]), (0, 0)], mode="edge")
         tags = self._tags
         coded = self._reformatter.reformat(
-            VideoFrame.from_ndarray(np.ascontiguousarray(picture), pixels),
+            VideoFrame.from_ndarray(
+                np.ascontiguousarray(picture), "rgba" if picture.shape[2] == 4 else "rgb24"
+            ),
             format=self._coding.pixels,
             src_color_range=FULL,
             dst_colorspace=SWSCALE_MATRIX[tags.matrix],

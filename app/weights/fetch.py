@@ -288,14 +288,20 @@ class _Download:
     def _load_rest(self, source: HuggingFaceSource) -> None:
         url = source.url(self._access.hugging_face)
         fruitless = 0
-        while (before := self._part_size()) < self.entry.bytes:
+        furthest = size = self._part_size()
+        while size < self.entry.bytes:
+            reason: _Interrupted | None = None
             try:
                 self._request(url, source)
             except _Interrupted as interrupted:
                 log.info("%s: %s", source, interrupted)
-                fruitless = 0 if self._part_size() > before else fruitless + 1
-                if fruitless == _FRUITLESS_ATTEMPTS:
-                    raise _SourceFailed(str(interrupted)) from interrupted
+                reason = interrupted
+            size = self._part_size()
+            # Against the furthest ever, not the last: a part may have been dropped in between.
+            fruitless = 0 if size > furthest else fruitless + 1
+            furthest = max(furthest, size)
+            if fruitless == _FRUITLESS_ATTEMPTS:
+                raise _SourceFailed(str(reason)) from reason
 
     def _part_size(self) -> int:
         try:
@@ -330,6 +336,12 @@ class _Download:
             if start and answer.status == 206 and not resumes:
                 self.part.unlink()
                 raise _Interrupted("it sent another part of the file than was asked for")
+            length = answer.headers.get("Content-Length", "")
+            if answer.status == 200 and length.isdecimal() and int(length) != self.entry.bytes:
+                # A sign-in page of the network, mostly.
+                raise _SourceFailed(
+                    f"it has {int(length):,} bytes there, not the file of {self.entry.bytes:,}"
+                )
             self._write(functools.partial(_read_answer, answer), append=resumes, source=source)
         if self._part_size() < self.entry.bytes:
             raise _Interrupted("it sent less than the whole file")

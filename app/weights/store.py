@@ -142,7 +142,7 @@ def find_imported(name: str) -> Path | None:
     if not name or any(separator in name for separator in "/\\:\0"):
         return None
     candidates = (folder / f"{name}{SUFFIX}" for folder in folders())
-    return next((path for path in candidates if path.is_file()), None)
+    return next((path for path in candidates if _exists(path) and path.is_file()), None)
 
 
 def resolve(name_or_file: str) -> WeightsFile:

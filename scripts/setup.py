@@ -1,0 +1,322 @@
+"""Gets everything that Mattecam needs: `python scripts/setup.py [--dev]`.
+
+A virtual environment in .venv, the pinned requirements, the system libraries that are missing on
+Debian and Ubuntu, and MODNet's weights. Each part is skipped where it is there; a second run takes
+a moment. Needs nothing but Python 3.10 to 3.13: this file uses the standard library only, and runs
+on older Pythons far enough to say so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import hashlib
+import json
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+OLDEST, NEWEST = (3, 10), (3, 13)
+WINDOWS = os.name == "nt"
+
+# Shared library -> its package on Debian and Ubuntu, and what stops working without it. Which
+# ones: what the wheels ask for that neither they nor a bare Debian bring along.
+CV2 = "opencv-python, which reads cameras and resizes pictures"
+QT = "PyQt6, the window"
+XCB = "Qt on an X11 display"
+LIBRARIES = (
+    ("libGL.so.1", "libgl1", CV2),
+    ("libgthread-2.0.so.0", "libglib2.0-0", CV2),
+    ("libxcb.so.1", "libxcb1", CV2),
+    ("libX11.so.6", "libx11-6", CV2),
+    ("libXext.so.6", "libxext6", CV2),
+    ("libSM.so.6", "libsm6", CV2),
+    ("libICE.so.6", "libice6", CV2),
+    ("libEGL.so.1", "libegl1", QT),
+    ("libdbus-1.so.3", "libdbus-1-3", QT),
+    ("libfontconfig.so.1", "libfontconfig1", QT),
+    ("libfreetype.so.6", "libfreetype6", QT),
+    ("libxkbcommon.so.0", "libxkbcommon0", QT),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0", XCB),
+    ("libX11-xcb.so.1", "libx11-xcb1", XCB),
+    ("libxcb-cursor.so.0", "libxcb-cursor0", XCB),
+    ("libxcb-icccm.so.4", "libxcb-icccm4", XCB),
+    ("libxcb-image.so.0", "libxcb-image0", XCB),
+    ("libxcb-keysyms.so.1", "libxcb-keysyms1", XCB),
+    ("libxcb-randr.so.0", "libxcb-randr0", XCB),
+    ("libxcb-render-util.so.0", "libxcb-render-util0", XCB),
+    ("libxcb-shape.so.0", "libxcb-shape0", XCB),
+    ("libxcb-xinerama.so.0", "libxcb-xinerama0", XCB),
+    ("libxcb-xkb.so.1", "libxcb-xkb1", XCB),
+)
+# Ubuntu 24.04 renamed packages when it went over to 64-bit time.
+RENAMED = {"libglib2.0-0": "libglib2.0-0t64"}
+
+
+class SetupError(Exception):
+    """Set-up cannot go on; the message is one or two sentences with their remedy."""
+
+
+def say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
+    sys.stdout.flush()
+
+
+def run(command: list[str], *, failure: str, quiet: bool = False) -> None:
+    """Runs `command`; raises SetupError with `failure` where it does not succeed.
+
+    `quiet` keeps what it prints back, unless it fails.
+    """
+    output = subprocess.PIPE if quiet else None
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output, check=False
+        )
+    except OSError as error:
+        raise SetupError(f"{failure} ({error.strerror}: {command[0]})") from None
+    if done.returncode != 0:
+        if quiet:
+            sys.stderr.write((done.stdout + done.stderr).decode(errors="replace"))
+        raise SetupError(failure)
+
+
+# ---- Python and its virtual environment ---------------------------------------------------------
+
+
+def supported(version: tuple[int, int]) -> bool:
+    return OLDEST <= version <= NEWEST
+
+
+def venv_python(venv: Path) -> Path:
+    return venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
+
+
+def version_of(python: Path) -> tuple[int, int] | None:
+    """(major, minor) of a Python that can be started, else None."""
+    code = "import sys; print(*sys.version_info[:2])"
+    try:
+        done = subprocess.run([str(python), "-c", code], capture_output=True, text=True, check=True)
+        major, minor = map(int, done.stdout.split())
+    except (OSError, subprocess.CalledProcessError, ValueError):
+        return None
+    return major, minor
+
+
+def can_make_venv() -> bool:
+    """Debian splits venv from Python: `venv` is there, and fails for want of `ensurepip`."""
+    code = "import venv, ensurepip"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True).returncode == 0
+
+
+def make_venv(venv: Path) -> None:
+    """Makes `venv` if there is none, or only one that no longer starts or is out of range."""
+    python = venv_python(venv)
+    if venv.exists():
+        version = version_of(python)
+        if version is not None and supported(version):
+            return
+        say(f"{venv.name} holds no Python 3.10 to 3.13 that starts: making it anew.")
+        shutil.rmtree(venv)
+    if not can_make_venv():
+        package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+        missing = f"{sys.executable} cannot make virtual environments: {package} is missing."
+        if not apt_install([package], why=missing):
+            raise SetupError(f"{missing} Install it and run this again.")
+    say(f"Making {venv.name} with Python {platform.python_version()}.")
+    failure = f"The virtual environment {venv} could not be made; what went wrong is shown above."
+    run([sys.executable, "-m", "venv", str(venv)], failure=failure)
+
+
+# ---- System libraries on Debian and Ubuntu ------------------------------------------------------
+
+
+def loads(library: str) -> bool:
+    try:
+        ctypes.CDLL(library)
+    except OSError:
+        return False
+    return True
+
+
+def missing_packages() -> dict[str, str]:
+    """Debian package -> why, for each shared library that cannot be loaded. Linux only."""
+    if not sys.platform.startswith("linux"):
+        return {}
+    return {package: why for library, package, why in LIBRARIES if not loads(library)}
+
+
+def privileges() -> list[str] | None:
+    """What to put before apt-get: nothing as root, `sudo -n` where it asks nothing, else None."""
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        return []
+    sudo = shutil.which("sudo")
+    if sudo and subprocess.run([sudo, "-n", "true"], capture_output=True).returncode == 0:
+        return [sudo, "-n"]
+    return None
+
+
+def apt_install(packages: list[str], *, why: str) -> bool:
+    """Says why and what, then installs it where that is allowed. False where it is not there after.
+
+    Never asks for a password: where it may not install, it names the line to run.
+    """
+    say(why)
+    if shutil.which("apt-get") is None:
+        say("This is no Debian or Ubuntu; install what your system calls: " + " ".join(packages))
+        return False
+    before = privileges()
+    if before is None:
+        say("To install it, run: sudo apt-get install " + " ".join(packages))
+        return False
+    environment = ["env", "DEBIAN_FRONTEND=noninteractive"]
+    update = [*before, "apt-get", "update", "-q"]
+    say("Running: " + shlex.join(update))
+    run(update, failure="apt-get update failed; are you online?", quiet=True)
+    wanted = [name if in_apt(name) else RENAMED.get(name, name) for name in packages]
+    install = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *wanted]
+    say("Running: " + shlex.join([*before, *install]))
+    failure = "apt-get could not install it; what went wrong is shown above."
+    run([*before, *environment, *install], failure=failure, quiet=True)
+    return True
+
+
+def in_apt(package: str) -> bool:
+    """Whether apt has a candidate of `package` to install; a renamed one is only virtual."""
+    done = subprocess.run(["apt-cache", "policy", package], capture_output=True, text=True)
+    return "Candidate:" in done.stdout and "Candidate: (none)" not in done.stdout
+
+
+def install_libraries() -> None:
+    """Installs missing shared libraries. Goes on without them: not everything needs them all."""
+    missing = missing_packages()
+    if not missing:
+        return
+    reasons = dict.fromkeys(missing.values())
+    why = "System libraries are missing, for " + "; ".join(reasons) + ":"
+    for reason in reasons:
+        why += f"\n  {' '.join(p for p, r in missing.items() if r == reason)}  ({reason})"
+    try:
+        apt_install(list(missing), why=why)
+    except SetupError as error:
+        say(f"{error} Going on without.")
+    left = missing_packages()
+    if left:
+        say("Still missing, and what needs it will not start: " + " ".join(left))
+
+
+# ---- Python packages ----------------------------------------------------------------------------
+
+
+def digest(venv: Path, *, dev: bool, torch: str) -> str:
+    """Changes with whatever would make another installation."""
+    what = hashlib.sha256(f"{venv} {version_of(venv_python(venv))} {dev} {torch}".encode())
+    for name in ("requirements.txt", "requirements-dev.txt") if dev else ("requirements.txt",):
+        what.update((ROOT / name).read_bytes())
+    return what.hexdigest()
+
+
+def torch_pin() -> str:
+    for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
+        if line.startswith("torch=="):
+            return line.split(";")[0].strip()
+    raise SetupError("requirements.txt pins no torch; restore it with: git checkout requirements.txt")
+
+
+def install_packages(venv: Path, *, dev: bool, torch: str) -> None:
+    """Installs the requirements, and before them the build of torch that was asked for."""
+    python = str(venv_python(venv))
+    pip = [python, "-m", "pip", "--disable-pip-version-check"]
+    if torch != "default":
+        # uv knows which index has which build. An installed torch satisfies the pin afterwards.
+        say(f"Installing {torch_pin()}, its {torch} build.")
+        run([*pip, "install", "-q", "uv"], failure="uv, which picks torch's build, did not install.")
+        failure = (
+            f"The {torch} build of torch did not install; what went wrong is shown above. "
+            "Without TORCH= you get the one that pip picks."
+        )
+        uv = [python, "-m", "uv", "pip", "install", "--python", python]
+        run([*uv, torch_pin(), "--torch-backend", torch], failure=failure)
+    name = "requirements-dev.txt" if dev else "requirements.txt"
+    say(f"Installing {name}. The first time this is a large download, for torch above all.")
+    failure = (
+        f"pip could not install {name}; what went wrong is shown above. "
+        "If you are offline, connect and run this again: it goes on where it stopped."
+    )
+    run([*pip, "install", "-q", "-r", name], failure=failure)
+
+
+# ---- All of it ----------------------------------------------------------------------------------
+
+
+def fetch_weights(venv: Path) -> None:
+    """The default weights. `weights fetch` skips what is there and verified."""
+    failure = (
+        "The weights are not there, and could not be fetched. Connect and run this again, or bring "
+        "your own: python main.py weights import FILE"
+    )
+    run([str(venv_python(venv)), "main.py", "weights", "fetch"], failure=failure)
+
+
+def state_of(stamp: Path) -> dict[str, object]:
+    try:
+        state = json.loads(stamp.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return state if isinstance(state, dict) else {}
+
+
+def set_up(venv: Path, *, dev: bool, torch: str, weights: bool) -> None:
+    """Makes what is missing. Raises SetupError with a sentence that says what to do."""
+    if not supported(sys.version_info[:2]):
+        raise SetupError(
+            f"Mattecam needs Python 3.10 to 3.13, and this is {platform.python_version()}. "
+            "Install one of them and name it: make setup PYTHON=python3.12"
+        )
+    stamp = venv / "mattecam-setup.json"
+    make_venv(venv)
+    # What --dev installed serves a run without it as well.
+    done = state_of(stamp).get("packages")
+    if done not in [digest(venv, dev=kind, torch=torch) for kind in {True, dev}]:
+        install_libraries()
+        install_packages(venv, dev=dev, torch=torch)
+        state = {"packages": digest(venv, dev=dev, torch=torch)}
+        stamp.write_text(json.dumps(state) + "\n", encoding="utf-8")
+    if weights:
+        fetch_weights(venv)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[1])
+    parser.add_argument("--venv", type=Path, default=ROOT / ".venv", help="default: .venv")
+    parser.add_argument("--dev", action="store_true", help="also what tests and linting need")
+    parser.add_argument(
+        "--torch",
+        default=os.environ.get("TORCH") or "default",
+        metavar="default|cpu|cu128|auto|...",
+        help="which build of torch: default is what pip finds; the others are uv's names",
+    )
+    parser.add_argument("--no-weights", action="store_true", help="do not fetch MODNet's weights")
+    options = parser.parse_args()
+    try:
+        set_up(
+            options.venv.absolute(),
+            dev=options.dev,
+            torch=options.torch,
+            weights=not options.no_weights,
+        )
+    except SetupError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped. Run it again to go on.\n")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
