@@ -49,7 +49,7 @@ def compare(job: Job, *, rounds: int, progress: Callable[[int, int], None]) -> l
     try:
         for name, target in _PROCESSES.items():
             ours, theirs = context.Pipe()
-            process = context.Process(target=target, args=(theirs, job), daemon=True)
+            process = context.Process(target=target, args=(theirs, job))
             process.start()
             theirs.close()
             seats.append(_Seat(name, process, ours, []))

@@ -56,11 +56,15 @@ class Engine:
 
     `__enter__` loads the weights (EngineUnavailable where the device or a package is missing),
     `__exit__` lets everything go. `submit` may block until the oldest frame in flight is done.
-    Mattes come out in the order of their frames. `on_ready` is called, from any thread, when a
-    matte becomes ready: live, it wakes the matting thread.
+    Mattes come out in the order of their frames.
+
+    wakes: whether `on_ready` is called, from any thread, when a matte becomes ready, so that
+        `take_ready` gives it from then on: live, it wakes the matting thread. The mattes of an
+        engine that does not are waited for.
     """
 
     needs_weights = True
+    wakes = False
     on_ready: Callable[[], None] | None = None
 
     def __init__(self, settings: EngineSettings) -> None:

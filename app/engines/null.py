@@ -18,6 +18,7 @@ class NullEngine(Engine):
     """Says that the person is an ellipse in the middle; needs no weights."""
 
     needs_weights = False
+    wakes = True
 
     def __enter__(self) -> Self:
         self._ready: list[Matte] = []

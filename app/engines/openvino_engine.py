@@ -9,12 +9,14 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import logging
+import multiprocessing
 import os
 import shutil
 import tempfile
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
+from multiprocessing.connection import Connection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -23,7 +25,7 @@ from typing_extensions import Self
 
 from app import places
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
-from app.errors import EngineError, EngineUnavailable
+from app.errors import EngineError, EngineUnavailable, MattecamError
 from app.frames import RGB, Frame, Matte
 from app.modnet import REVISION
 from app.modnet.preprocess import Grid, crop, fit, grid_for
@@ -37,11 +39,23 @@ _KEPT_GRIDS = 3
 
 
 @dataclass
+class _Flag:
+    """Whether OpenVINO called back.
+
+    It does so a moment before the request counts as done: asking the request then would say no, and
+    nobody would ask again. Apart from the request, which the callback must not keep alive.
+    """
+
+    up: bool = False
+
+
+@dataclass
 class _Request:
     """One of OpenVINO's infer requests with the input that it reads from."""
 
     handle: Any
     picture: RGB  # uint8 (1, H, W, 3), shared with the request
+    called_back: _Flag
 
 
 @dataclass
@@ -60,6 +74,8 @@ class _InFlight:
 @engines.register("openvino", title="OpenVINO")
 class OpenVINOEngine(Engine):
     """Intel's runtime; the fastest on any x86 CPU."""
+
+    wakes = True
 
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
@@ -162,9 +178,7 @@ class OpenVINOEngine(Engine):
                 "or name another one in MATTECAM_CACHE."
             ) from error
         try:
-            from app.modnet import convert
-
-            convert.to_openvino(self.weights, partial / path.name)
+            _convert_in_child(self.weights, partial / path.name)
             try:
                 partial.rename(folder)
             except OSError:
@@ -213,14 +227,16 @@ class OpenVINOEngine(Engine):
             picture = np.zeros(shape, np.uint8)
             handle = network.create_infer_request()
             handle.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
-            handle.set_callback(lambda _: self._tell_ready(), None)
-            requests.append(_Request(handle, picture))
+            called_back = _Flag()
+            handle.set_callback(self._tell_ready, called_back)
+            requests.append(_Request(handle, picture, called_back))
         while len(self._compiled) >= _KEPT_GRIDS:
             self._compiled.popitem(last=False)
         self._compiled[grid] = compiled = _Compiled(requests)
         return compiled
 
-    def _tell_ready(self) -> None:
+    def _tell_ready(self, called_back: _Flag) -> None:
+        called_back.up = True
         if self.on_ready is not None:
             self.on_ready()
 
@@ -232,6 +248,7 @@ class OpenVINOEngine(Engine):
         request = compiled.idle.pop()
         fit(frame.rgb, grid, request.picture[0])
         self._in_flight.append(_InFlight(frame, grid, compiled, request))
+        request.called_back.up = False
         request.handle.start_async()
 
     def _finish_oldest(self) -> None:
@@ -243,12 +260,50 @@ class OpenVINOEngine(Engine):
         self._ready.append(Matte(oldest.frame, alpha))
 
     def take_ready(self) -> Sequence[Matte]:
-        while self._in_flight and self._in_flight[0].request.handle.wait_for(0):
+        while self._in_flight and self._is_done(self._in_flight[0].request):
             self._finish_oldest()
         ready, self._ready = self._ready, []
         return ready
+
+    @staticmethod
+    def _is_done(request: _Request) -> bool:
+        return request.called_back.up or bool(request.handle.wait_for(0))
 
     def drain(self) -> Sequence[Matte]:
         while self._in_flight:
             self._finish_oldest()
         return self.take_ready()
+
+
+def _convert_in_child(source: Path, target: Path) -> None:
+    """Converts in a process of its own, so that torch's memory is given back afterwards."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(target=_child, args=(theirs, source, target), name="convert weights")
+    child.start()
+    theirs.close()
+    try:
+        failure = ours.recv()
+    except EOFError:
+        failure = EngineError(
+            "The weights could not be converted for OpenVINO: the process that does it died. "
+            "There may be too little memory; --engine torch does without it."
+        )
+    finally:
+        ours.close()
+        child.join()
+    if failure is not None:
+        raise failure
+
+
+def _child(answer: Connection, source: Path, target: Path) -> None:
+    from app.modnet import convert
+
+    try:
+        convert.to_openvino(source, target)
+    except (MattecamError, OSError) as error:
+        answer.send(error)
+    except KeyboardInterrupt:
+        pass  # the parent got it too, and says so
+    else:
+        answer.send(None)

@@ -17,6 +17,7 @@ from av.bitstream import BitStreamFilterContext
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
+from app.outputs.disk import is_disk_error
 from app.sources.video_file import clock_origin, open_container
 
 _log = logging.getLogger(__name__)
@@ -99,7 +100,7 @@ class AudioTrack:
     def advance(self, until: float | None) -> None:
         """Writes what sounds before `until` seconds; all that is left where it is None.
 
-        Raises what the output's file raised; everything else ends the sound only.
+        Raises what the disk said; everything else ends the sound only.
         """
         while self._packets is not None:
             try:
@@ -117,12 +118,9 @@ class AudioTrack:
                 self._failures += 1
                 if self._failures > _MAX_FAILURES:
                     self._give_up(error)
-            except OSError as error:
-                # FFmpeg's own errors are partly OSErrors; the file's have no `log`.
-                if not isinstance(error, av.error.FFmpegError):
-                    raise
-                self._give_up(error)
             except (av.error.FFmpegError, ValueError) as error:
+                if is_disk_error(error):
+                    raise
                 self._give_up(error)
 
     def finish(self, until: float | None = None) -> None:
@@ -132,6 +130,8 @@ class AudioTrack:
             try:
                 self._finish()
             except av.error.FFmpegError as error:
+                if is_disk_error(error):
+                    raise
                 self._give_up(error)
 
     def close(self) -> None:

@@ -1,16 +1,20 @@
-"""Writing to a disk that may be full: one file object that remembers, and the sentences."""
+"""Writing to a disk that may be full: what is left then, and how it is said."""
 
 from __future__ import annotations
 
 import errno
-import os
 from pathlib import Path
-from typing import BinaryIO
 
 from app.errors import DiskFull, OutputError, OutputExists
 
-# EFBIG: the largest file that the file system (FAT32: 4 GB) or a quota allows.
-_FULL = frozenset((errno.ENOSPC, errno.EDQUOT)) if hasattr(errno, "EDQUOT") else {errno.ENOSPC}
+_FULL = frozenset(getattr(errno, name) for name in ("ENOSPC", "EDQUOT") if hasattr(errno, name))
+# What a disk answers. FFmpeg uses the system's other numbers (EPERM, EINVAL) for its own affairs.
+_DISK = _FULL | {errno.EFBIG, errno.EIO, errno.EROFS}
+
+
+def is_disk_error(error: BaseException) -> bool:
+    """Whether the disk refused, rather than FFmpeg."""
+    return isinstance(error, OSError) and error.errno in _DISK
 
 
 def output_error(path: Path, error: OSError, *, written: str = "") -> OutputError:
@@ -18,9 +22,9 @@ def output_error(path: Path, error: OSError, *, written: str = "") -> OutputErro
     tail = f" {written}" if written else ""
     if error.errno in _FULL:
         return DiskFull(f"The disk is full: {path} could not be finished.{tail} Make room for it.")
-    if error.errno == errno.EFBIG:
+    if error.errno == errno.EFBIG:  # FAT32 ends at 4 GB
         return DiskFull(
-            f"{path} has become as large as its file system allows.{tail} Write it elsewhere."
+            f"{path} has become as large as a file may be there.{tail} Write it elsewhere."
         )
     if isinstance(error, FileExistsError):
         return OutputExists(f"{path} is there already; add --force to replace it.")
@@ -39,71 +43,16 @@ def make_parent(path: Path) -> None:
         ) from None
 
 
-class WatchedFile:
-    """A new file for FFmpeg's muxer to write to. After the first failed write it takes no more.
+def create(path: Path, *, force: bool) -> None:
+    """An empty file, and the folder that it lies in.
 
-    FFmpeg may go on writing after an error (a trailer, a patched header), which would damage
-    what is safely on the disk. `error` is the first failure.
+    Raises OutputExists where it is there already and `force` is not given, else OutputError.
     """
-
-    def __init__(self, path: Path, *, force: bool) -> None:
-        self.path = path
-        self.error: OSError | None = None
-        self._force = force
-        self._file: BinaryIO | None = None
-
-    def open(self) -> None:
-        """Raises OutputExists where the file is there and `force` is not given, OutputError."""
-        make_parent(self.path)
-        try:
-            self._file = open(self.path, "wb" if self._force else "xb", buffering=0)  # noqa: SIM115
-        except OSError as error:
-            raise output_error(self.path, error) from None
-
-    @property
-    def file(self) -> BinaryIO:
-        if self._file is None:
-            raise ValueError(f"{self.path} is not open")
-        return self._file
-
-    # What PyAV looks for in a file object.
-
-    def writable(self) -> bool:
-        return True
-
-    def readable(self) -> bool:
-        return False
-
-    def seekable(self) -> bool:
-        return True
-
-    def write(self, data: bytes) -> int:
-        if self.error is not None:
-            raise self.error
-        left = memoryview(data)
-        try:
-            while left:
-                # A raw file may take a part only: just before the disk is full, it does.
-                left = left[self.file.write(left) :]
-        except OSError as error:
-            self.error = error
-            raise
-        return len(data)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self.file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self.file.tell()
-
-    def close(self) -> None:
-        if self._file is None:
-            return
-        file, self._file = self._file, None
-        try:
-            file.close()
-        except OSError as error:  # network file systems report a full disk only here
-            self.error = self.error or error
+    make_parent(path)
+    try:
+        open(path, "wb" if force else "xb").close()
+    except OSError as error:
+        raise output_error(path, error) from None
 
 
 def drop_partial_box(path: Path) -> None:
@@ -130,17 +79,3 @@ def drop_partial_box(path: Path) -> None:
                     break
             end += length
         file.truncate(end)
-
-
-def has_pictures(path: Path) -> bool:
-    """Whether an MP4 or MOV holds a header and at least some media."""
-    boxes = set()
-    size, at = path.stat().st_size, 0
-    with open(path, "rb") as file:
-        while at + 8 <= size:
-            file.seek(at)
-            head = file.read(16)
-            boxes.add(head[4:8])
-            length = int.from_bytes(head[:4], "big")
-            at += int.from_bytes(head[8:16], "big") if length == 1 else max(length, 8)
-    return {b"moov", b"mdat"} <= boxes

@@ -26,17 +26,24 @@ from typing_extensions import Self
 from app.errors import OutputError
 from app.outputs.audio import AudioTrack
 from app.outputs.base import Picture
-from app.outputs.disk import WatchedFile, drop_partial_box, has_pictures, output_error
+from app.outputs.disk import (
+    create,
+    drop_partial_box,
+    is_disk_error,
+    output_error,
+)
 from app.sources.base import ColourTags, SourceInfo
 from app.sources.colour import BT709, FULL, LIMITED, SWSCALE_MATRIX
 
 _log = logging.getLogger(__name__)
 
 # Fragments while writing, a plain file at the end. The header waits for the first fragment, for
-# only then it can hold the edit lists that make the first times exact.
+# only then it can hold the edit lists that make the first times exact. A fragment begins with a
+# keyframe: FFmpeg (8.1) takes the end of the last fragment for the end of the clip, which is right
+# only where no picture of an earlier one is shown later; else players hide the last pictures.
 _FRAGMENTS = {
-    "movflags": "+hybrid_fragmented+delay_moov",
-    "frag_duration": "1000000",
+    "movflags": "+hybrid_fragmented+delay_moov+frag_keyframe",
+    "min_frag_duration": "900000",
     "use_editlist": "1",
     "avoid_negative_ts": "disabled",
 }
@@ -93,7 +100,8 @@ WEBM = Container("webm", {}, frozenset(("opus", "vorbis")), "libopus")
 
 def h264(*, quality: int, preset: str) -> Coding:
     """`quality` is x264's CRF: 18 cannot be told from the source, 23 is small."""
-    return Coding("libx264", "yuv420p", {"preset": preset, "crf": str(quality)}, even=True)
+    options = {"preset": preset, "crf": str(quality)}
+    return Coding("libx264", "yuv420p", options, even=True)
 
 
 def vp9(*, quality: int, alpha: bool) -> Coding:
@@ -142,12 +150,12 @@ class VideoFileOutput:
         self._threads = threads
         self._tags = _tags_to_write(info.colour)
         self._time_base = info.time_base
-        self._file = WatchedFile(path, force=force)
+        self._force = force
+        self._failure: OSError | None = None
         self._reformatter = VideoReformatter()
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
         self._audio: AudioTrack | None = None
-        self._first_ticks = 0
         self._last_ticks: int | None = None
         self._told_of_times = False
         width, height = size
@@ -156,7 +164,7 @@ class VideoFileOutput:
         )
 
     def __enter__(self) -> Self:
-        self._file.open()
+        create(self.path, force=self._force)
         try:
             self._open_container(with_audio=self._info.audio is not None)
         except BaseException:
@@ -176,9 +184,7 @@ class VideoFileOutput:
         if stream is None or container is None:
             raise ValueError(f"{self.path} is not open")
         ticks = round(Fraction(captured_at) / self._time_base)
-        if self._last_ticks is None:
-            self._first_ticks = ticks
-        elif ticks <= self._last_ticks:
+        if self._last_ticks is not None and ticks <= self._last_ticks:
             if not self._told_of_times:
                 _log.warning(
                     "%s: the source's times stand still or go back; they are mended.", self.path
@@ -192,12 +198,10 @@ class VideoFileOutput:
         try:
             if self._audio is not None:
                 self._audio.advance(captured_at)
-            for packet in stream.encode(frame):
-                container.mux_one(packet)
-        except (OSError, av.error.FFmpegError) as error:
+            container.mux(stream.encode(frame))
+        except av.error.FFmpegError as error:
             raise self._broken_off(error) from error
         self._last_ticks = ticks
-        self._check_disk()
 
     def __exit__(
         self,
@@ -221,21 +225,18 @@ class VideoFileOutput:
             self._discard()
             return
         try:
-            if self._file.error is None:
-                for packet in stream.encode(None):
-                    container.mux_one(packet)
-                if self._audio is not None:
-                    end = float(self._last_ticks * self._time_base) if cut_short else None
-                    self._audio.finish(end)
-        except (OSError, av.error.FFmpegError) as failure:
-            self._remember(failure)
+            container.mux(stream.encode(None))
+            if self._audio is not None:
+                end = float(self._last_ticks * self._time_base) if cut_short else None
+                self._audio.finish(end)
+        except av.error.FFmpegError as failure:
+            raise self._broken_off(failure) from failure
         self._close()
-        if self._file.error is None:
-            return
-        raise output_error(self.path, self._file.error, written=self._what_is_there(self._mend()))
+        if self._failure is not None:
+            raise self._broken_off(self._failure)
 
     def _close(self) -> None:
-        """Writes the trailer and lets everything go. Errors are left in the file."""
+        """Writes the trailer and lets everything go. An error is remembered, not raised."""
         container = self._container
         self._container = self._stream = None
         if self._audio is not None:
@@ -244,44 +245,41 @@ class VideoFileOutput:
         if container is not None:
             try:
                 container.close()
-            except (OSError, av.error.FFmpegError) as failure:
+            except av.error.FFmpegError as failure:
                 self._remember(failure)
-        self._file.close()
 
     def _remember(self, failure: Exception) -> None:
-        # A failed write is in the file already. What is not comes from FFmpeg itself, whose error
-        # numbers do not mean what the system's mean.
-        if self._file.error is None:
-            self._file.error = OSError(0, getattr(failure, "strerror", None) or str(failure))
+        if self._failure is None:
+            # FFmpeg uses numbers of the system for its own affairs: only the disk's are kept.
+            number = getattr(failure, "errno", 0) if is_disk_error(failure) else 0
+            reason = getattr(failure, "strerror", None) or str(failure)
+            self._failure = OSError(number, reason)
 
-    def _mend(self) -> bool:
-        """Leaves of a broken-off file what plays; False where that is nothing."""
+    def _mend(self) -> float | None:
+        """Leaves of a broken-off file what plays: its seconds, or None where that is nothing."""
+        seconds = None
         try:
             if self._kind.fragmented:
                 drop_partial_box(self.path)
-                if not has_pictures(self.path):
-                    self.path.unlink()
-                    return False
+            seconds = _playable_seconds(self.path)
+            if seconds is None:
+                self.path.unlink()
         except OSError as error:
             _log.warning("%s could not be mended: %s.", self.path, error.strerror or error)
-        return True
+        return seconds
 
     def _broken_off(self, error: Exception) -> OutputError:
+        """Ends the file where it is. FFmpeg writes nothing more to a file that has failed."""
         self._remember(error)
-        assert self._file.error is not None
+        assert self._failure is not None
         self._close()
-        return output_error(self.path, self._file.error, written=self._what_is_there(self._mend()))
-
-    def _check_disk(self) -> None:
-        # FFmpeg buffers: a failed write may show in none of the calls that caused it.
-        if self._file.error is not None:
-            raise self._broken_off(self._file.error)
-
-    def _what_is_there(self, playable: bool) -> str:
-        if not playable or self._last_ticks is None:
-            return "Too little was written to be played."
-        seconds = float((self._last_ticks - self._first_ticks) * self._time_base)
-        return f"About {seconds:.1f} s were written and can be played."
+        seconds = self._mend()
+        there = (
+            "Too little was written to be played."
+            if seconds is None
+            else f"Its first {seconds:.1f} s were written and can be played."
+        )
+        return output_error(self.path, self._failure, written=there)
 
     def _discard(self) -> None:
         self._close()
@@ -294,7 +292,10 @@ class VideoFileOutput:
             # a late start would be rounded.
             unit = self._time_base.denominator
             options["movie_timescale"] = str(unit * -(-_MOVIE_TIMESCALE // unit))
-        container = av.open(self._file, "w", format=self._kind.format, container_options=options)
+        # By its name, not as a Python file: Ctrl-C inside a callback from FFmpeg would be lost.
+        container = av.open(
+            f"file:{self.path}", "w", format=self._kind.format, container_options=options
+        )
         self._container = container
         self._stream = self._add_video(container)
         if with_audio and self._info.audio is not None:
@@ -308,11 +309,9 @@ class VideoFileOutput:
                 self._audio = None
         try:
             container.start_encoding()
-        except OSError as error:
-            if not isinstance(error, av.error.FFmpegError):
-                raise output_error(self.path, error) from error
-            self._retry_without_audio(error)
         except (av.error.FFmpegError, ValueError) as error:
+            if is_disk_error(error):
+                raise self._broken_off(error) from error
             self._retry_without_audio(error)
 
     def _retry_without_audio(self, error: Exception) -> None:
@@ -327,7 +326,6 @@ class VideoFileOutput:
         self._audio.close()
         self._audio = None
         self._container = self._stream = None
-        self._file.seek(0)
         self._open_container(with_audio=False)
 
     def _add_video(self, container: OutputContainer) -> VideoStream:
@@ -376,6 +374,20 @@ class VideoFileOutput:
         coded.color_primaries = tags.primaries
         coded.color_trc = tags.transfer
         return coded
+
+
+def _playable_seconds(path: Path) -> float | None:
+    """How long a file plays that was broken off; None where not one picture is whole."""
+    first = last = None
+    try:
+        with av.open(f"file:{path}") as container:
+            for packet in container.demux(video=0):
+                if packet.size and packet.pts is not None:
+                    last = packet.pts * packet.time_base
+                    first = last if first is None else first
+    except (av.error.FFmpegError, IndexError):
+        pass  # the torn end: what came before it counts
+    return None if first is None or last is None else float(last - first)
 
 
 def fit_inside(picture: Picture, size: tuple[int, int]) -> Picture:

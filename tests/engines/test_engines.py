@@ -45,7 +45,7 @@ class TestEveryEngine:
         assert [m.frame for m in mattes] == frames
         for m in mattes:
             assert m.alpha.dtype == np.float32
-            assert 0 <= m.alpha.min()
+            assert m.alpha.min() >= 0
             assert m.alpha.max() <= 1
 
     def test_the_matte_covers_the_frame_without_the_padding(self, name: str, settings) -> None:

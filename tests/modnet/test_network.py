@@ -44,7 +44,7 @@ def test_every_backbone_and_context_block_gives_all_three_predictions(
         assert predicted.semantic.shape == (1, 1, 4, 6)
         assert predicted.detail.shape == predicted.matte.shape == (1, 1, 64, 96)
         for tensor in predicted:
-            assert 0 <= tensor.min()
+            assert tensor.min() >= 0
             assert tensor.max() <= 1
         assert torch.equal(network(image), predicted.matte)
 
