@@ -17,6 +17,7 @@ import sys
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
@@ -24,7 +25,7 @@ import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
-Floats = npt.NDArray[np.float32]
+Floats = npt.NDArray[np.floating[Any]]  # float32
 RGB = npt.NDArray[np.uint8]
 
 WIDTH, HEIGHT = 1280, 720
@@ -55,7 +56,7 @@ def photograph() -> Floats:
     """The portrait, enlarged: float32 (1536, 1536, 3) in [0, 255]."""
     from skimage import data
 
-    small = data.astronaut().astype(np.float32)
+    small = data.astronaut().astype(np.float32)  # type: ignore[no-untyped-call]
     large = cv2.resize(small, None, fx=ENLARGED, fy=ENLARGED, interpolation=cv2.INTER_LANCZOS4)
     soft = cv2.GaussianBlur(large, (0, 0), 2.5)
     sharp: Floats = np.clip(large + 0.7 * (large - soft), 0, 255)
@@ -133,7 +134,7 @@ def frame(index: int) -> RGB:
 
 
 def sound() -> Floats:
-    """The sound track: float32 (2, samples) in [-1, 1]. A soft bell arpeggio, and a click at 1 s."""
+    """A soft bell arpeggio, and a click at 1 s: float32 (2, samples) in [-1, 1]."""
     count = int(SECONDS * SAMPLE_RATE)
     track = np.zeros((2, count), np.float32)
     notes = [261.63, 329.63, 392.00, 493.88, 523.25, 493.88, 392.00, 329.63]
@@ -159,7 +160,7 @@ def write(path: Path) -> None:
         video = container.add_stream("libx264", rate=FRAME_RATE)
         video.width, video.height, video.pix_fmt = WIDTH, HEIGHT, "yuv420p"
         video.time_base = Fraction(1, FRAME_RATE)
-        video.codec_context.options = {"preset": "slow", "crf": "27", "g": "60"}
+        video.codec_context.options = {"preset": "slow", "crf": "26", "g": "60"}
         video.codec_context.colorspace = Colorspace.ITU709
         video.codec_context.color_primaries = ColorPrimaries.BT709
         video.codec_context.color_trc = ColorTrc.BT709

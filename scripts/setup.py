@@ -29,6 +29,7 @@ WINDOWS = os.name == "nt"
 CV2 = "opencv-python, which reads cameras and resizes pictures"
 QT = "PyQt6, the window"
 XCB = "Qt on an X11 display"
+WAYLAND = "Qt on a Wayland display"
 LIBRARIES = (
     ("libGL.so.1", "libgl1", CV2),
     ("libgthread-2.0.so.0", "libglib2.0-0", CV2),
@@ -51,8 +52,13 @@ LIBRARIES = (
     ("libxcb-randr.so.0", "libxcb-randr0", XCB),
     ("libxcb-render-util.so.0", "libxcb-render-util0", XCB),
     ("libxcb-shape.so.0", "libxcb-shape0", XCB),
-    ("libxcb-xinerama.so.0", "libxcb-xinerama0", XCB),
+    ("libxcb-shm.so.0", "libxcb-shm0", XCB),
+    ("libxcb-sync.so.1", "libxcb-sync1", XCB),
+    ("libxcb-xfixes.so.0", "libxcb-xfixes0", XCB),
     ("libxcb-xkb.so.1", "libxcb-xkb1", XCB),
+    ("libwayland-client.so.0", "libwayland-client0", WAYLAND),
+    ("libwayland-cursor.so.0", "libwayland-cursor0", WAYLAND),
+    ("libwayland-egl.so.1", "libwayland-egl1", WAYLAND),
 )
 # Ubuntu 24.04 renamed packages when it went over to 64-bit time.
 RENAMED = {"libglib2.0-0": "libglib2.0-0t64"}
@@ -191,25 +197,34 @@ def in_apt(package: str) -> bool:
     return "Candidate:" in done.stdout and "Candidate: (none)" not in done.stdout
 
 
-def install_libraries() -> None:
-    """Installs missing shared libraries. Goes on without them: not everything needs them all."""
+def install_libraries() -> bool:
+    """Installs missing shared libraries; True where none is missing after.
+
+    Goes on without them, for not everything needs them all.
+    """
     missing = missing_packages()
     if not missing:
-        return
+        return True
     reasons = dict.fromkeys(missing.values())
-    why = "System libraries are missing, for " + "; ".join(reasons) + ":"
+    lines = ["System libraries are missing:"]
     for reason in reasons:
-        why += f"\n  {' '.join(p for p, r in missing.items() if r == reason)}  ({reason})"
+        packages = " ".join(package for package, why in missing.items() if why == reason)
+        lines.append(f"  for {reason}: {packages}")
     try:
-        apt_install(list(missing), why=why)
+        apt_install(list(missing), why="\n".join(lines))
     except SetupError as error:
         say(f"{error} Going on without.")
     left = missing_packages()
     if left:
         say("Still missing, and what needs it will not start: " + " ".join(left))
+    return not left
 
 
 # ---- Python packages ----------------------------------------------------------------------------
+
+# Which build of torch: pip's own choice, or one of uv's names for the places they are at.
+TORCH_BACKENDS = {"cpu": "cpu", "cuda": "cu130"}
+UV = "uv==0.13.9"
 
 
 def digest(venv: Path, *, dev: bool, torch: str) -> str:
@@ -224,70 +239,121 @@ def torch_pin() -> str:
     for line in (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines():
         if line.startswith("torch=="):
             return line.split(";")[0].strip()
-    raise SetupError("requirements.txt pins no torch; restore it with: git checkout requirements.txt")
+    raise SetupError("requirements.txt pins no torch: restore it with git checkout.")
 
 
-def install_packages(venv: Path, *, dev: bool, torch: str) -> None:
-    """Installs the requirements, and before them the build of torch that was asked for."""
-    python = str(venv_python(venv))
-    pip = [python, "-m", "pip", "--disable-pip-version-check"]
-    if torch != "default":
-        # uv knows which index has which build. An installed torch satisfies the pin afterwards.
-        say(f"Installing {torch_pin()}, its {torch} build.")
-        run([*pip, "install", "-q", "uv"], failure="uv, which picks torch's build, did not install.")
-        failure = (
-            f"The {torch} build of torch did not install; what went wrong is shown above. "
-            "Without TORCH= you get the one that pip picks."
-        )
-        uv = [python, "-m", "uv", "pip", "install", "--python", python]
-        run([*uv, torch_pin(), "--torch-backend", torch], failure=failure)
+def install_torch(python: str, build: str) -> None:
+    """The build of torch that was asked for, in place of one that is there.
+
+    pip takes it as it is afterwards: `torch==2.13.0` also means 2.13.0+cpu.
+    """
+    pin = torch_pin()
+    say(f"Installing {pin}, the {build} build.")
+    failure = (
+        f"The {build} build of torch did not install; what went wrong is shown above. "
+        "TORCH=default is the one that pip picks."
+    )
+    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    if build == "default":
+        run([*pip, "--force-reinstall", "--no-deps", pin], failure=failure)
+        return
+    run([*pip, UV], failure=failure)
+    backend = TORCH_BACKENDS.get(build, build)
+    uv = [python, "-m", "uv", "pip", "install", "--python", python, "--reinstall-package", "torch"]
+    run([*uv, pin, "--torch-backend", backend], failure=failure)
+
+
+def install_packages(venv: Path, *, dev: bool) -> None:
     name = "requirements-dev.txt" if dev else "requirements.txt"
     say(f"Installing {name}. The first time this is a large download, for torch above all.")
     failure = (
         f"pip could not install {name}; what went wrong is shown above. "
         "If you are offline, connect and run this again: it goes on where it stopped."
     )
-    run([*pip, "install", "-q", "-r", name], failure=failure)
+    pip = [str(venv_python(venv)), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    run([*pip, "-r", name], failure=failure)
 
 
 # ---- All of it ----------------------------------------------------------------------------------
 
 
-def fetch_weights(venv: Path) -> None:
-    """The default weights. `weights fetch` skips what is there and verified."""
+class Stamp:
+    """What earlier runs finished, so that the next one need not look again. Lies in the venv."""
+
+    def __init__(self, venv: Path) -> None:
+        self._path = venv / "mattecam-setup.json"
+        self._done: dict[str, str] = {}
+        try:
+            done = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return
+        if isinstance(done, dict):
+            self._done = {str(key): str(value) for key, value in done.items()}
+
+    def get(self, key: str) -> str:
+        return self._done.get(key, "")
+
+    def set(self, **values: str) -> None:
+        self._done.update(values)
+        self._path.write_text(json.dumps(self._done) + "\n", encoding="utf-8")
+
+
+def fetch_weights(venv: Path, stamp: Stamp) -> None:
+    """The default weights, verified by `weights fetch`, which skips what is there and whole.
+
+    A file that has not been touched since is not read again: commands verify what they load.
+    """
+    if stamp.get("weights") and stamp.get("weights") == _fingerprint(stamp.get("weights_file")):
+        return
+    main = [str(venv_python(venv)), "main.py", "weights"]
     failure = (
-        "The weights are not there, and could not be fetched. Connect and run this again, or bring "
-        "your own: python main.py weights import FILE"
+        "The weights are not there and could not be fetched. Connect and run this again, or bring "
+        'MODNet\'s file from elsewhere; README.md, "When something is missing", says how.'
     )
-    run([str(venv_python(venv)), "main.py", "weights", "fetch"], failure=failure)
+    run([*main, "fetch"], failure=failure)
+    listed = subprocess.run(
+        [*main, "list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for weights in json.loads(listed.stdout)["weights"]:
+        if weights["default"]:
+            stamp.set(weights_file=weights["path"], weights=_fingerprint(weights["path"]))
 
 
-def state_of(stamp: Path) -> dict[str, object]:
+def _fingerprint(path: str) -> str:
     try:
-        state = json.loads(stamp.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return state if isinstance(state, dict) else {}
+        status = os.stat(path)
+    except OSError:
+        return ""
+    # Where MATTECAM_WEIGHTS points elsewhere now, it is another file that counts.
+    return f"{status.st_size} {status.st_mtime_ns} {os.environ.get('MATTECAM_WEIGHTS', '')}"
 
 
-def set_up(venv: Path, *, dev: bool, torch: str, weights: bool) -> None:
-    """Makes what is missing. Raises SetupError with a sentence that says what to do."""
+def set_up(venv: Path, *, dev: bool, torch: str | None, weights: bool) -> None:
+    """Makes what is missing. Raises SetupError with a sentence that says what to do.
+
+    torch: None keeps the build that was chosen before.
+    """
     if not supported(sys.version_info[:2]):
         raise SetupError(
             f"Mattecam needs Python 3.10 to 3.13, and this is {platform.python_version()}. "
-            "Install one of them and name it: make setup PYTHON=python3.12"
+            "Install one of them, and name it if it is not found: make setup PYTHON=python3.12"
         )
-    stamp = venv / "mattecam-setup.json"
     make_venv(venv)
+    stamp = Stamp(venv)
+    had = stamp.get("torch") or "default"
+    torch = torch or had
+    if not stamp.get("libraries") and install_libraries():
+        stamp.set(libraries="there")
     # What --dev installed serves a run without it as well.
-    done = state_of(stamp).get("packages")
-    if done not in [digest(venv, dev=kind, torch=torch) for kind in {True, dev}]:
-        install_libraries()
-        install_packages(venv, dev=dev, torch=torch)
-        state = {"packages": digest(venv, dev=dev, torch=torch)}
-        stamp.write_text(json.dumps(state) + "\n", encoding="utf-8")
+    if stamp.get("packages") not in [digest(venv, dev=kind, torch=torch) for kind in {True, dev}]:
+        stamp.set(packages="")
+        if torch != had or (torch != "default" and not stamp.get("torch")):
+            install_torch(str(venv_python(venv)), torch)
+        stamp.set(torch=torch)
+        install_packages(venv, dev=dev)
+        stamp.set(packages=digest(venv, dev=dev, torch=torch))
     if weights:
-        fetch_weights(venv)
+        fetch_weights(venv, stamp)
 
 
 def main() -> int:
@@ -296,9 +362,9 @@ def main() -> int:
     parser.add_argument("--dev", action="store_true", help="also what tests and linting need")
     parser.add_argument(
         "--torch",
-        default=os.environ.get("TORCH") or "default",
-        metavar="default|cpu|cu128|auto|...",
-        help="which build of torch: default is what pip finds; the others are uv's names",
+        default=os.environ.get("TORCH") or None,
+        metavar="default|cpu|cuda",
+        help="which build of torch; default is what pip picks, and uv's names (cu128) work too",
     )
     parser.add_argument("--no-weights", action="store_true", help="do not fetch MODNet's weights")
     options = parser.parse_args()
