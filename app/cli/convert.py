@@ -114,9 +114,8 @@ def convert(
     else:
         skipped = f", {conversion.skipped} could not be decoded" if conversion.skipped else ""
         rate = conversion.frames_out / seconds
-        typer.echo(
-            f"{output}: {conversion.frames_out} frames{skipped}, {seconds:.1f} s, {rate:.1f} fps."
-        )
+        frames = "1 frame" if conversion.frames_out == 1 else f"{conversion.frames_out} frames"
+        typer.echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,0 +1,1 @@
+"""How good a matte is: metrics, sets with known alpha, and the run over them."""
