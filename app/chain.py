@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from app.backgrounds import create_background
 from app.compositing import Compositing
-from app.engines.base import EngineInfo, EngineSettings, engines
+from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.engines.select import open_engine
 from app.flow import Step
 from app.matting import Matting
@@ -84,22 +84,10 @@ def open_chain(
     """
     temporal = temporal_filters.create_from_spec(settings.temporal)
     background = create_background(settings.background)
-    weights = store.resolve(settings.weights) if _needs_weights(settings.engine) else None
+    weights = resolve_weights(settings)
     with ExitStack() as stack:
         compositing = stack.enter_context(Compositing(background))
-        engine, info = stack.enter_context(
-            open_engine(
-                settings.engine,
-                EngineSettings(
-                    weights=weights.path if weights else None,
-                    weights_sha256=weights.sha256 if weights else "",
-                    device=settings.device,
-                    precision=settings.precision,
-                    size=settings.size,
-                    in_flight=settings.in_flight,
-                ),
-            )
-        )
+        engine, info = stack.enter_context(open_chain_engine(settings, weights))
         if frame_size is not None:
             engine.prepare(frame_size)
         mirror: tuple[Step[Any, Any], ...] = (Mirror(),) if settings.mirror else ()
@@ -114,5 +102,24 @@ def open_chain(
         yield Chain(steps, info, name, settings, temporal.delay_frames)
 
 
-def _needs_weights(engine: str) -> bool:
-    return engine == "auto" or engines.entry(engine).factory.needs_weights
+def resolve_weights(settings: ChainSettings) -> store.WeightsFile | None:
+    """The weights that the settings name, None where the engine needs none. Raises WeightsError."""
+    needed = settings.engine == "auto" or engines.entry(settings.engine).factory.needs_weights
+    return store.resolve(settings.weights) if needed else None
+
+
+def open_chain_engine(
+    settings: ChainSettings, weights: store.WeightsFile | None
+) -> AbstractContextManager[tuple[Engine, EngineInfo]]:
+    """The engine that the settings name, and what it runs on; see `open_engine`."""
+    return open_engine(
+        settings.engine,
+        EngineSettings(
+            weights=weights.path if weights else None,
+            weights_sha256=weights.sha256 if weights else "",
+            device=settings.device,
+            precision=settings.precision,
+            size=settings.size,
+            in_flight=settings.in_flight,
+        ),
+    )

@@ -77,12 +77,13 @@ class Compositing:
     ) -> None:
         self.close()
 
-    def swap(self, background: Background) -> None:
+    def swap(self, background: Background, *, is_open: bool = False) -> None:
         """Takes another background for the frames to come, between two pushes.
 
-        Raises InputError where it cannot be opened; the former one then stays.
+        is_open: it is open already, so that swapping takes no time. Raises InputError where it
+        cannot be opened; the former one then stays.
         """
-        if self._is_open:
+        if self._is_open and not is_open:
             try:
                 background.open()
             except BaseException:

@@ -30,3 +30,9 @@ def cache() -> Path:
     """Things that can be made again: compiled models. MATTECAM_CACHE overrides."""
     override = os.environ.get("MATTECAM_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("mattecam", False))
+
+
+def config() -> Path:
+    """The user's settings. MATTECAM_CONFIG overrides."""
+    override = os.environ.get("MATTECAM_CONFIG")
+    return Path(override) if override else Path(platformdirs.user_config_dir("mattecam", False))

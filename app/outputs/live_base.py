@@ -47,8 +47,8 @@ class LiveOutput:
         fails. It also follows `mirror_output`.
     fixed_size: whether every picture has exactly `LiveFormat.size`, letterboxed; else it has the
         frame's own size, which may change from picture to picture.
-    paced: whether the last picture is sent again when no new one comes for 1 / `LiveFormat.rate`
-        seconds; counted as resent, never as new.
+    paced: whether the last picture is sent again where no new one comes in its turn, so that a
+        reader gets about `LiveFormat.rate` a second; counted as resent, never as new.
     depth: how many pictures may wait; beyond it the oldest is dropped and counted.
     """
 

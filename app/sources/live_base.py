@@ -10,6 +10,8 @@ A new one is one file in `app/sources` that registers itself:
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from app.errors import InputError
 from app.frames import Frame
 from app.registry import Registry
@@ -79,8 +81,6 @@ def create_live_source(spec: str) -> LiveSource:
     Raises OptionError for a wrong option, and InputError where `spec` is neither a name nor
     anything that is there.
     """
-    from pathlib import Path
-
     if spec.partition(":")[0].strip() in live_sources.names():
         return live_sources.create_from_spec(spec)
     if not Path(spec).expanduser().exists():

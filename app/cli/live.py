@@ -1,0 +1,250 @@
+"""`mattecam live`: a source in real time, onto another background, into a virtual camera."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import chain_options as shared
+from app.cli import cli
+from app.errors import MattecamError, UsageError
+
+if TYPE_CHECKING:
+    from app.live import Failure, Info, LivePipeline
+    from app.stats import Snapshot, Spread
+
+
+@cli.command()
+def live(
+    source: Annotated[
+        str, typer.Option("--source", "-s", metavar="camera:0|demo|FILE", help="What is shown.")
+    ] = "camera:0",
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="virtual-camera|pipewire|null",
+            help="Where it goes; may be given several times. virtual-camera unless you say so.",
+        ),
+    ] = None,
+    background: shared.Background = "blur",
+    seconds: Annotated[
+        float | None, typer.Option(min=0.1, help="Ends by itself after so many seconds.")
+    ] = None,
+    output_size: Annotated[
+        str, typer.Option(metavar="WxH", help="The size of what the virtual camera sends.")
+    ] = "1280x720",
+    output_rate: Annotated[
+        float, typer.Option(metavar="FPS", help="Pictures a second of the virtual camera.")
+    ] = 30.0,
+    weights: shared.Weights = None,
+    engine: shared.Engine = "auto",
+    device: shared.Device = "auto",
+    precision: shared.Precision = "auto",
+    size: shared.Size = "auto",
+    temporal: shared.Temporal = None,
+    refine: shared.Refine = None,
+    mirror: shared.Mirror = False,
+    plain: shared.Plain = False,
+    as_json: shared.Json = False,
+) -> None:
+    """Show the person in SOURCE on another background, live, until Ctrl-C.
+
+    Frames that come faster than they can be worked on are dropped, and counted.
+    """
+    from app.live import Callbacks, LivePipeline
+    from app.settings import LiveSettings
+
+    chain = shared.chain_settings(
+        weights=weights,
+        engine=engine,
+        device=device,
+        precision=precision,
+        size=size,
+        temporal=temporal,
+        refine=refine,
+        mirror=mirror,
+        plain=plain,
+        background=background,
+    )
+    settings = LiveSettings().but(
+        weights=chain.weights,
+        engine=chain.engine,
+        device=chain.device,
+        precision=chain.precision,
+        size=str(chain.size),
+        temporal=chain.temporal,
+        refine=chain.refine,
+        background=chain.background,
+        source=source,
+        outputs=tuple(dict.fromkeys(output or ["virtual-camera"])),
+        output_size=_parse_size(output_size),
+        output_rate=output_rate,
+        mirror_output=mirror,
+    )
+    run = _Run()
+    with _status_line() as say:
+        pipeline = LivePipeline(
+            settings,
+            Callbacks(
+                on_failure=lambda failure: run.failed(failure, pipeline, say),
+                on_stats=lambda stats: say(_line(stats, pipeline.info), False),
+            ),
+        )
+        _run(pipeline, run, seconds)
+        info, stats = pipeline.info, pipeline.stats.whole()
+    if run.fatal is not None:
+        raise _as_error(run.fatal)
+    if as_json:
+        typer.echo(json.dumps(_report(settings.model_dump(mode="json"), info, stats)))
+    else:
+        typer.echo(_line(stats, info))
+    if run.hampered and not any(output.new for output in stats.outputs.values()):
+        raise MattecamError("Not one picture was shown; what stands above says why.")
+
+
+class _Run:
+    """What went wrong so far, and whether it is over.
+
+    hampered: something kept pictures from coming or going, if only for a while. fatal: what ends
+    the run.
+    """
+
+    def __init__(self) -> None:
+        self.over = threading.Event()
+        self.hampered = False
+        self.fatal: Failure | None = None
+
+    def failed(
+        self, failure: Failure, pipeline: LivePipeline, say: Callable[[str, bool], None]
+    ) -> None:
+        harmless = failure.where in ("background", "card") or (
+            failure.where.startswith("output ") and pipeline.outputs
+        )
+        if harmless or failure.retried:
+            say(str(failure), True)
+            self.hampered = self.hampered or not harmless
+        elif self.fatal is None:
+            self.fatal = failure  # said in the end
+            self.over.set()
+
+
+def _run(pipeline: LivePipeline, run: _Run, seconds: float | None) -> None:
+    """Until the time is up, something ends it, or the user does: Ctrl-C or being told to end."""
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in previous:
+        signal.signal(number, _interrupt)
+    ends = None if seconds is None else time.monotonic() + seconds
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            pipeline.start()
+            # Waits of a second: Windows delivers a signal only in between.
+            while ends is None or time.monotonic() < ends:
+                left = 1.0 if ends is None else min(1.0, ends - time.monotonic())
+                if run.over.wait(max(0.0, left)):
+                    break
+        # Stopping has a deadline of its own; another Ctrl-C must not tear it apart.
+        for number in previous:
+            signal.signal(number, signal.SIG_IGN)
+    finally:
+        pipeline.stop()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _as_error(failure: Failure) -> MattecamError:
+    return failure.error if isinstance(failure.error, MattecamError) else MattecamError(failure)
+
+
+def _parse_size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"--output-size is {text!r}; it must be WIDTHxHEIGHT, as in 1280x720.")
+    return int(width), int(height)
+
+
+@contextmanager
+def _status_line() -> Iterator[Callable[[str, bool], None]]:
+    """Gives a function for a sentence that stays (True) or the line that is written over (False).
+
+    The latter only where stderr is a terminal.
+    """
+    from rich.console import Console
+    from rich.live import Live
+    from rich.text import Text
+
+    console = Console(stderr=True)
+    with Live(console=console, auto_refresh=False, transient=True) as line:
+
+        def say(sentence: str, stays: bool) -> None:
+            if stays:
+                console.print(Text(sentence), soft_wrap=True)
+            elif console.is_terminal:
+                line.update(Text(sentence, no_wrap=True, overflow="ellipsis"), refresh=True)
+
+        yield say
+
+
+def _line(stats: Snapshot, info: Info) -> str:
+    delay = "–" if stats.latency_ms is None else f"{stats.latency_ms.p50:.0f} ms"
+    where = "" if info.engine is None else f" · {info.engine.engine} on {info.engine.device}"
+    size = f" at {info.network_size}" if info.network_size else ""
+    return (
+        f"in {stats.fps_in:.1f} · matte {stats.fps_matte:.1f} · out {stats.fps_out:.1f} fps"
+        f" · delay {delay} · dropped {sum(stats.dropped.values())}{where}{size}"
+    )
+
+
+def _report(settings: dict[str, Any], info: Info, stats: Snapshot) -> dict[str, Any]:
+    engine = info.engine
+    return {
+        "seconds": round(stats.seconds, 3),
+        "fps_in": round(stats.fps_in, 3),
+        "fps_matte": round(stats.fps_matte, 3),
+        "fps_out": round(stats.fps_out, 3),
+        "fps_resent": round(stats.fps_resent, 3),
+        "dropped": dict(stats.dropped),
+        "latency_ms": _spread(stats.latency_ms),
+        "stages_ms": {name: _spread(spread) for name, spread in stats.stages_ms.items()},
+        "outputs": {
+            name: {
+                "fps_out": round(output.fps, 3),
+                "fps_resent": round(output.resent, 3),
+                "frames_out": output.new,
+                "latency_ms": _spread(output.latency_ms),
+            }
+            for name, output in stats.outputs.items()
+        },
+        "engine": engine.engine if engine else None,
+        "device": engine.device if engine else None,
+        "device_name": engine.device_name if engine else None,
+        "precision": engine.precision if engine else None,
+        "note": engine.note if engine else "",
+        "network_size": info.network_size,
+        "weights": info.weights,
+        "delay_frames": info.delay_frames,
+        "source": info.source,
+        "frame_size": info.frame_size,
+        "memory_mb": round(stats.memory_mb, 1),
+        "settings": settings,
+    }
+
+
+def _spread(spread: Spread | None) -> dict[str, float | None]:
+    if spread is None:
+        return {"p50": None, "p95": None}
+    return {"p50": round(spread.p50, 2), "p95": round(spread.p95, 2)}

@@ -1,0 +1,1008 @@
+"""The live pipeline: owns every thread. Read this third, after app.frames and app.flow.
+
+    capture -> [1] -> matting, temporal -> [1] -> refine, background, blend -> [n] -> each output
+
+Each arrow is a mailbox that drops the oldest and counts it. The end travels downstream: `stop()`
+ends capture, and each stage drains, flushes and closes what it opened, in its own thread.
+
+Everything is called back from one more thread, in order, so that nobody who listens can hold up
+the picture.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from typing_extensions import Self
+
+from app.backgrounds.base import Background, create_background
+from app.engines.base import EngineInfo, engines
+from app.errors import InputError, MattecamError, OptionError, OutputLost
+from app.frames import Composite, Frame, Matte
+from app.modnet.preprocess import NetworkSize, grid_for
+from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
+from app.runtime.mailbox import Mailbox
+from app.runtime.stage import Stage, Work, Worker
+from app.settings import LiveSettings
+from app.sources.live_base import LiveSource, create_live_source
+from app.stages.capture import BACKOFF, Capture
+from app.stages.compose import BackgroundWork, ComposeWork
+from app.stages.matting import MattingWork, Shot
+from app.stages.output import STALL, Curtain, Look, OutputWork, Shown
+from app.stats import Snapshot, Stats
+from app.temporal.base import temporal_filters
+from app.zoom import zoomed
+
+log = logging.getLogger(__name__)
+
+_STATS_EVERY = 1.0  # seconds
+_WATCH_EVERY = 0.5
+# A write that has not come back for this long, in seconds, is said to block.
+_BLOCKED = 2.0
+# So long a new capture thread waits for the old one to release the device.
+_HANDOVER = 2.0
+# Where a background cannot be opened: it hides the room, and needs no file.
+_SAFE_BACKGROUND = "blur"
+
+
+class State(Enum):
+    STOPPED = "stopped"
+    STARTING = "starting"  # no matte yet
+    RUNNING = "running"
+    PAUSED = "paused"  # the source is released
+    FROZEN = "frozen"  # private outputs hold their picture
+    CARD = "card"  # private outputs show "be right back"
+    WAITING = "waiting for the source"  # it went away, and is tried again
+    STALLED = "stalled"  # nothing new for a second
+    FAILED = "failed"  # something is needed; see the failures, and `retry()`
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something went wrong. The rest goes on as well as it can.
+
+    where: "source", "engine" (it cannot be opened), "matting", "compose", "background", "card",
+        or "output NAME".
+    sentence: for the user. remedy: what to do, where the sentence does not say it.
+    retried: it is tried again by itself; otherwise it stays off until the settings change or
+        `retry()` is called.
+    error: for those who branch on its type; None where nothing was raised.
+    """
+
+    where: str
+    sentence: str
+    remedy: str = ""
+    retried: bool = False
+    error: Exception | None = None
+
+    def __str__(self) -> str:
+        return f"{self.sentence} {self.remedy}".strip()
+
+
+@dataclass(frozen=True)
+class Info:
+    """What really runs, for the user's eyes; None and empty while it is not known."""
+
+    source: str = ""
+    source_rate: float | None = None
+    frame_size: tuple[int, int] | None = None
+    engine: EngineInfo | None = None
+    weights: str = ""
+    network_size: str = ""
+    delay_frames: int = 0
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Called one at a time, in order, from a thread of the pipeline. They must not wait for it."""
+
+    on_failure: Callable[[Failure], None] = lambda _: None
+    on_state_changed: Callable[[State], None] = lambda _: None
+    on_stats: Callable[[Snapshot], None] = lambda _: None
+
+
+class Preview:
+    """What the user sees of themselves: a mailbox of depth one, emptied by whoever shows it.
+
+    doorbell: rings, from a thread of the pipeline, when something came into the empty box. It must
+        not wait; a signal that is delivered later is what it is made for.
+    """
+
+    def __init__(self, name: str, doorbell: Callable[[], None], pipeline: LivePipeline) -> None:
+        self.name = name
+        self._pipeline = pipeline
+        self._mailbox: Mailbox[Frame | Composite] = Mailbox(
+            doorbell=doorbell, on_drop=lambda: pipeline.stats.dropped(name)
+        )
+
+    def take(self) -> Frame | Composite | None:
+        """The newest picture, or None. A bare Frame where there is no matte for it."""
+        return self._mailbox.take_now()
+
+    def shown(self, picture: Frame | Composite) -> None:
+        """To be called when a picture that was taken is on the screen: for the statistics."""
+        if isinstance(picture, Composite):
+            self._pipeline.stats.wrote(self.name, picture.cutout.frame.captured_at)
+
+    def put(self, picture: Frame | Composite) -> None:
+        self._mailbox.put(picture)
+
+
+@dataclass(eq=False)
+class _Output:
+    """An output that was added. stage: while it runs."""
+
+    name: str
+    output: LiveOutput
+    from_settings: bool
+    stage: Stage[Shown] | None = None
+    work: OutputWork | None = None
+    told: str = ""  # the failure that was told last
+
+
+class LivePipeline:
+    """From a source to outputs, live. All methods may be called from any thread.
+
+    `start()` returns at once: what takes long (the weights, the camera) happens in the threads and
+    is told by the callbacks. As a context manager it starts and stops itself.
+    """
+
+    def __init__(
+        self,
+        settings: LiveSettings,
+        callbacks: Callbacks | None = None,
+        *,
+        create_source: Callable[[str], LiveSource] = create_live_source,
+        create_output: Callable[[str], LiveOutput] = create_live_output,
+        backoff: Sequence[float] = BACKOFF,
+    ) -> None:
+        self.stats = Stats()
+        self._settings = settings
+        self._callbacks = callbacks or Callbacks()
+        self._create_source = create_source
+        self._create_output = create_output
+        self._backoff = backoff
+        self._lock = threading.RLock()
+        self._stop_lock = threading.Lock()
+        self._outputs: dict[str, _Output] = {}
+        self._previews: list[Preview] = []
+        self._left_behind: tuple[str, ...] = ()
+        self._started = False
+        self._forget()
+
+    def _forget(self) -> None:
+        """What belongs to one run."""
+        self._state = State.STOPPED
+        self._stopping = False
+        self._showing = State.RUNNING  # or PAUSED, FROZEN, CARD: what the user asked for
+        self._info = Info()
+        self._stages: list[Stage[Any] | Worker] = []  # each that was started and may still run
+        self._output_stages: list[tuple[LiveOutput, Stage[Shown]]] = []  # likewise
+        self._capture: Capture | None = None
+        self._capture_worker: Worker | None = None
+        self._matting: Stage[Shot] | None = None
+        self._matting_work: MattingWork | None = None
+        self._next_matting: Stage[Shot] | None = None  # it is being opened
+        self._compose: Stage[Matte] | None = None
+        self._compose_work: ComposeWork | None = None
+        self._preparing: Stage[str] | None = None
+        self._events: Stage[Callable[[], None]] | None = None
+        self._stretch = 0
+        self._frame_size: tuple[int, int] | None = None
+        self._dead: set[str] = set()  # "source", "engine", "matting", "compose"
+        self._source_told = ""  # the failure of the source that was told last
+        self._source_lost = False
+        self._stall_told = False
+        self._last_frame = 0.0
+        self._last_composite: float | None = None
+
+    # ---- what may be asked -------------------------------------------------------------------
+
+    @property
+    def settings(self) -> LiveSettings:
+        with self._lock:
+            return self._settings
+
+    @property
+    def state(self) -> State:
+        with self._lock:
+            return self._state
+
+    @property
+    def info(self) -> Info:
+        with self._lock:
+            return self._info
+
+    @property
+    def outputs(self) -> Sequence[str]:
+        """The names of the outputs, in the order in which they were added."""
+        with self._lock:
+            return tuple(self._outputs)
+
+    # ---- start and stop ----------------------------------------------------------------------
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Starts all threads. Nothing happens where it runs already.
+
+        Raises MattecamError where a setting names what does not exist; nothing runs then.
+        """
+        with self._lock:
+            if self._started:
+                return
+            settings = self._settings
+            self._check(settings)
+            self._check_source(settings.source)
+            made = {spec: self._create_output(spec) for spec in settings.outputs}
+            self._forget()
+            self.stats = Stats()
+            self._started = True
+            self._state = State.STARTING
+            self._last_frame = time.monotonic()
+            self._events = self._run_stage(
+                Stage("events", _Events(self._watch), on_end=self._log_end("events"), depth=256)
+            )
+            self._tell(lambda: self._callbacks.on_state_changed(State.STARTING))
+            self._preparing = self._run_stage(
+                Stage(
+                    "background",
+                    BackgroundWork(
+                        ready=self._background_ready,
+                        failed=lambda error: self._fail("background", error),
+                    ),
+                    on_end=self._log_end("background"),
+                )
+            )
+            self._start_compose()
+            for entry in self._outputs.values():
+                self._start_output(entry)
+            for spec, output in made.items():
+                self._add(spec, output, from_settings=True)
+            self._start_matting()
+            self._start_capture()
+
+    def stop(self, timeout: float = 5.0) -> tuple[str, ...]:
+        """Ends everything within `timeout` seconds; gives the names of threads left behind.
+
+        A thread is left behind where a driver's call does not return; it ends when that does. May
+        be called twice, and from a callback.
+        """
+        with self._lock:
+            called_back = any(stage.is_current for stage in self._stages)
+        if not self._stop_lock.acquire(blocking=not called_back):
+            return ()  # whoever stops it waits for this very thread
+        try:
+            return self._stop(timeout)
+        finally:
+            self._stop_lock.release()
+
+    def _stop(self, timeout: float) -> tuple[str, ...]:
+        with self._lock:
+            if not self._started:
+                return self._left_behind
+            self._stopping = True
+            preparing, following = self._preparing, self._next_matting
+            capture, worker = self._capture, self._capture_worker
+            matting, compose = self._matting, self._compose
+            outputs, stages = list(self._output_stages), list(self._stages)
+            events = self._events
+        assert events is not None
+        until = time.monotonic() + timeout
+        for beside in (preparing, following):
+            if beside is not None:
+                beside.abandon()
+        if capture is not None:
+            capture.stop()
+        if worker is not None:
+            worker.join(_share(until, steps=5))
+        for steps, stage in ((4, matting), (3, compose)):
+            if stage is not None:
+                stage.close()
+                if not stage.join(_share(until, steps=steps)):
+                    stage.abandon()
+        for _, output_stage in outputs:
+            output_stage.close()
+        share = _share(until, steps=2)
+        for output, output_stage in outputs:
+            if not output_stage.join(share):
+                output.interrupt()
+                output_stage.abandon()
+        left = [stage.name for stage in stages if stage is not events and not stage.join(until)]
+        return self._end(events, left, until)
+
+    def _end(self, events: Stage[Any], left: list[str], until: float) -> tuple[str, ...]:
+        with self._lock:
+            if left:
+                log.warning("these threads did not end in time: %s", ", ".join(left))
+                for name in left:
+                    self._report(Failure(name, f"The {name} thread does not answer.", _STUCK))
+            self._left_behind = tuple(left)
+            self._state = State.STOPPED
+            self._tell(lambda: self._callbacks.on_state_changed(State.STOPPED))
+            self._started = False
+            for entry in tuple(self._outputs.values()):
+                entry.stage = entry.work = None
+                if entry.from_settings:
+                    del self._outputs[entry.name]
+        events.close()
+        events.join(max(until, time.monotonic() + 0.5))
+        return self._left_behind
+
+    # ---- what the user does --------------------------------------------------------------------
+
+    def pause(self) -> None:
+        """Releases the source; private outputs show the neutral picture until `resume()`."""
+        self._show(State.PAUSED, Curtain.NEUTRAL)
+
+    def freeze(self) -> None:
+        """Private outputs hold the picture that they show now; the preview goes on."""
+        self._show(State.FROZEN, Curtain.HOLD)
+
+    def show_card(self) -> None:
+        """Private outputs show "be right back"; the preview goes on."""
+        self._show(State.CARD, Curtain.CARD)
+
+    def resume(self) -> None:
+        """Back to the live picture, from all of these."""
+        self._show(State.RUNNING, Curtain.LIFT)
+
+    def _show(self, showing: State, curtain: Curtain) -> None:
+        with self._lock:
+            if not self._running or showing is self._showing:
+                return
+            was_paused = self._showing is State.PAUSED
+            self._showing = showing
+            for entry in self._outputs.values():
+                self._draw(entry, curtain)
+            if self._capture is not None:
+                if showing is State.PAUSED:
+                    self._capture.pause()
+                elif was_paused:
+                    # What is in flight is from before the gap.
+                    self._stretch += 1
+                    self._last_frame = time.monotonic()
+                    self._capture.resume()
+            self._update_state()
+
+    def apply(self, settings: LiveSettings) -> None:
+        """Changes what differs, between two frames, while the rest goes on.
+
+        A change of the source opens it anew; of the engine, the weights, the device or the
+        network's size loads another network beside the running one, which works until the new one
+        is ready, and stays where that fails. Raises MattecamError where a setting names what does
+        not exist; nothing is changed then.
+        """
+        with self._lock:
+            self._check(settings)
+            old = self._settings
+            if settings.source != old.source:
+                self._check_source(settings.source)
+            added = [spec for spec in settings.outputs if spec not in old.outputs]
+            made = {spec: self._create_output(spec) for spec in added}
+            self._settings = settings
+            if not self._running:
+                return
+            if settings.source != old.source:
+                self._start_capture()
+            if _network_of(settings) != _network_of(old):
+                self._start_matting()
+            elif settings.temporal != old.temporal:
+                self._swap_temporal(settings.temporal)
+            self._apply_compose(settings, old)
+            for entry in tuple(self._outputs.values()):
+                if entry.from_settings and entry.name not in settings.outputs:
+                    self._remove(entry)
+            for spec, output in made.items():
+                self._add(spec, output, from_settings=True)
+            if _look_of(settings) != _look_of(old):
+                for entry in self._outputs.values():
+                    self._change_look(entry)
+            self._update_state()
+
+    def retry(self) -> None:
+        """Starts again what has failed for good, and tries the source at once."""
+        with self._lock:
+            if not self._running:
+                return
+            if "source" in self._dead:
+                self._start_capture()
+            elif self._capture is not None:
+                self._capture.retry_now()
+            if self._matting is None and self._next_matting is None:
+                self._start_matting()
+            if self._compose is None:
+                self._start_compose()
+            for spec in self._settings.outputs:
+                if spec not in self._outputs:
+                    self._add(spec, self._create_output(spec), from_settings=True)
+            self._update_state()
+
+    def restart_source(self) -> None:
+        """Closes the source and opens it again, even where its thread does not answer."""
+        with self._lock:
+            if self._running:
+                self._start_capture()
+                self._update_state()
+
+    def add_output(self, name: str, output: LiveOutput) -> None:
+        """Adds an output under a name that is not used yet; it stays over a restart.
+
+        Raises OptionError where the name is used.
+        """
+        with self._lock:
+            if name in self._outputs:
+                raise OptionError(f"There is an output called {name} already; remove it first.")
+            self._add(name, output, from_settings=False)
+
+    def remove_output(self, name: str) -> None:
+        """Its thread finishes and closes it. Nothing happens where there is none."""
+        with self._lock:
+            entry = self._outputs.get(name)
+            if entry is not None:
+                self._remove(entry)
+
+    def add_preview(self, doorbell: Callable[[], None], name: str = "preview") -> Preview:
+        """A mailbox for whoever shows the picture; it stays over a restart. See Preview."""
+        preview = Preview(name, doorbell, self)
+        with self._lock:
+            self._previews.append(preview)
+        return preview
+
+    def remove_preview(self, preview: Preview) -> None:
+        with self._lock:
+            self._previews.remove(preview)
+
+    # ---- starting the parts; all with the lock held ----------------------------------------------
+
+    @property
+    def _running(self) -> bool:
+        return self._started and not self._stopping
+
+    def _check(self, settings: LiveSettings) -> None:
+        """Raises MattecamError where a name or an option is wrong. Opens nothing."""
+        if settings.engine != "auto":
+            engines.entry(settings.engine)
+        temporal_filters.create_from_spec(settings.temporal)
+        create_background(settings.background)
+
+    def _check_source(self, spec: str) -> None:
+        """Raises OptionError. What is not there is told later, when it is to be opened."""
+        with contextlib.suppress(InputError):
+            self._create_source(spec)
+
+    def _run_stage(self, stage: Stage[Any]) -> Any:
+        self._stages = [old for old in self._stages if old.is_alive]
+        self._stages.append(stage)
+        stage.start()
+        return stage
+
+    def _start_capture(self) -> None:
+        former, former_worker = self._capture, self._capture_worker
+        spec = self._settings.source
+        busy = former_worker is not None and former_worker.is_alive
+        if former is not None:
+            former.stop()
+        self._stretch += 1
+        self._dead.discard("source")
+        self._source_lost, self._source_told = False, ""
+        self._last_frame = time.monotonic()
+        events = _CaptureEvents(self)
+        capture = Capture(
+            lambda: self._create_source(spec),
+            events,
+            backoff=self._backoff,
+            paused=self._showing is State.PAUSED,
+            held_back=_HANDOVER if busy else 0.0,
+        )
+        events.capture = capture
+        worker = Worker("capture", capture.run, lambda error: self._capture_ended(capture, error))
+        self._capture, self._capture_worker = capture, worker
+        self._stages.append(worker)
+        worker.start()
+
+    def _start_matting(self) -> None:
+        """Opens a network; the one that runs goes on until it is ready."""
+        if self._next_matting is not None:
+            self._next_matting.abandon()
+
+        def frame_size() -> tuple[int, int] | None:
+            with self._lock:
+                return self._frame_size
+
+        # The stage needs its work, and the work wakes the stage.
+        work = MattingWork(
+            self._settings.chain(),
+            wake=lambda: stage.inbox.wake(),
+            frame_size=frame_size,
+            on_open=lambda opened: self._matting_open(stage, opened),
+            emit=lambda matte: self._matted(stage, matte),
+            stats=self.stats,
+        )
+        stage: Stage[Shot] = Stage(
+            "matting",
+            work,
+            on_end=lambda error: self._matting_ended(stage, error),
+            on_drop=lambda: self.stats.dropped("matting"),
+        )
+        self._dead.discard("engine")
+        self._next_matting = self._run_stage(stage)
+
+    def _start_compose(self) -> None:
+        settings = self._settings
+        work = ComposeWork(
+            background=create_background(settings.background),
+            fallback=lambda: create_background(_SAFE_BACKGROUND),
+            refine=settings.refine,
+            emit=lambda composite: self._composed(stage, composite),
+            on_background_failed=lambda error: self._fail("background", error),
+            stats=self.stats,
+        )
+        stage: Stage[Matte] = Stage(
+            "compose",
+            work,
+            on_end=lambda error: self._compose_ended(stage, error),
+            on_drop=lambda: self.stats.dropped("compose"),
+        )
+        self._dead.discard("compose")
+        self._compose_work = work
+        self._compose = self._run_stage(stage)
+
+    def _apply_compose(self, settings: LiveSettings, old: LiveSettings) -> None:
+        if self._compose is None:
+            self._start_compose()
+            return
+        if settings.background != old.background and self._preparing is not None:
+            self._preparing.inbox.put(settings.background)
+        work = self._compose_work
+        if settings.refine != old.refine and work is not None:
+            self._compose.post(lambda: work.swap_refine(colours=settings.refine))
+
+    def _swap_temporal(self, spec: str) -> None:
+        if self._next_matting is not None or self._matting is None:
+            # It was to be opened with the former filter.
+            self._start_matting()
+            return
+        work = self._matting_work
+        assert work is not None
+        self._matting.post(lambda: work.swap_temporal(spec))
+        delay = temporal_filters.create_from_spec(spec).delay_frames
+        self._know(delay_frames=delay)
+
+    def _add(self, name: str, output: LiveOutput, *, from_settings: bool) -> None:
+        entry = _Output(name, output, from_settings)
+        self._outputs[name] = entry
+        if self._running:
+            self._start_output(entry)
+
+    def _start_output(self, entry: _Output) -> None:
+        work = OutputWork(
+            entry.name,
+            entry.output,
+            look=self._look(entry.output),
+            events=_OutputEvents(self, entry),
+            stats=self.stats,
+            backoff=self._backoff,
+        )
+        entry.work = work
+        stage: Stage[Shown] = Stage(
+            f"output {entry.name}",
+            work,
+            on_end=lambda error: self._output_ended(entry, stage, error),
+            depth=entry.output.depth,
+            on_drop=lambda: self.stats.dropped(f"output {entry.name}"),
+        )
+        entry.stage = stage
+        self.stats.add_output(entry.name)
+        if self._showing is State.CARD:
+            self._draw(entry, Curtain.CARD)
+        self._output_stages = [pair for pair in self._output_stages if pair[1].is_alive]
+        self._output_stages.append((entry.output, stage))
+        self._run_stage(stage)
+
+    def _remove(self, entry: _Output) -> None:
+        del self._outputs[entry.name]
+        if entry.stage is not None:
+            entry.stage.close()
+        outputs = {k: v for k, v in self._info.outputs.items() if k != entry.name}
+        self._know(outputs=outputs)
+
+    def _look(self, output: LiveOutput) -> Look:
+        settings = self._settings
+        return Look(
+            LiveFormat(settings.output_size, settings.output_rate),
+            mirror=settings.mirror_output and output.private,
+            card=Path(settings.card).expanduser() if settings.card else None,
+        )
+
+    def _change_look(self, entry: _Output) -> None:
+        work, look = entry.work, self._look(entry.output)
+        if entry.stage is not None and work is not None:
+            entry.stage.post(lambda: work.change_look(look))
+
+    def _draw(self, entry: _Output, curtain: Curtain) -> None:
+        if entry.stage is not None and entry.output.private:
+            entry.stage.inbox.put(curtain)
+
+    # ---- what the threads tell ---------------------------------------------------------------
+
+    def _source_opened(self, capture: Capture, source: LiveSource) -> None:
+        with self._lock:
+            if capture is self._capture:
+                self._stretch += 1
+                self._know(source=source.description, source_rate=source.rate)
+
+    def _captured(self, capture: Capture, frame: Frame) -> None:
+        settings = self._settings
+        frame = zoomed(frame, settings.zoom, (settings.center_x, settings.center_y))
+        previews: Sequence[Preview] = ()
+        with self._lock:
+            if capture is not self._capture or not self._running:
+                return
+            now = time.monotonic()
+            self.stats.captured()
+            self._last_frame = now
+            if frame.size != self._frame_size:
+                self._frame_size = frame.size
+                self._know(
+                    frame_size=frame.size,
+                    network_size=str(grid_for(frame.size, NetworkSize.parse(settings.size))),
+                )
+            if self._source_lost or self._source_told:
+                self._source_lost, self._source_told = False, ""
+                self._update_state()
+            stage, shot = self._matting, Shot(frame, self._stretch)
+            if self._last_composite is None or now - self._last_composite > STALL:
+                previews = tuple(self._previews)
+        if stage is not None:
+            stage.inbox.put(shot)
+        for preview in previews:
+            preview.put(frame)
+
+    def _source_went_away(self, capture: Capture, error: Exception) -> None:
+        with self._lock:
+            if capture is not self._capture or not self._running:
+                return
+            failure = _failure("source", error, retried=True)
+            self._source_lost = True
+            # A dead camera fails at each try; it is told once.
+            if failure.sentence != self._source_told:
+                self._source_told = failure.sentence
+                self._report(failure)
+            self._update_state()
+
+    def _capture_ended(self, capture: Capture, error: Exception | None) -> None:
+        with self._lock:
+            if self._capture is not capture:
+                if self._capture is not None:
+                    self._capture.go()
+            elif error is not None and self._running:
+                self._dead.add("source")
+                self._report(_failure("source", error))
+                self._update_state()
+
+    def _matting_open(self, stage: Stage[Shot], work: MattingWork) -> None:
+        with self._lock:
+            if stage is not self._next_matting or not self._running:
+                stage.abandon()
+                return
+            former, self._matting = self._matting, stage
+            self._matting_work, self._next_matting = work, None
+            self._dead -= {"matting", "engine"}
+            self._know(engine=work.info, weights=work.weights, delay_frames=work.delay_frames)
+            if self._frame_size is not None:
+                grid = grid_for(self._frame_size, work.settings.size)
+                self._know(network_size=str(grid))
+            self._update_state()
+        if former is not None:
+            former.abandon()
+
+    def _matted(self, stage: Stage[Shot], matte: Matte) -> None:
+        with self._lock:
+            compose = self._compose if stage is self._matting else None
+        if compose is not None:
+            compose.inbox.put(matte)
+
+    def _matting_ended(self, stage: Stage[Shot], error: Exception | None) -> None:
+        with self._lock:
+            if stage is self._next_matting:
+                self._next_matting = None
+                where = "engine"
+            elif stage is self._matting:
+                self._matting = None
+                where = "matting"
+            else:
+                return
+            if error is None or not self._running:
+                return
+            if self._matting is None:
+                self._dead.add(where)
+                self._hide()
+            self._report(_failure(where, error))
+            self._update_state()
+
+    def _background_ready(self, background: Background) -> None:
+        with self._lock:
+            compose, work = self._compose, self._compose_work
+        if compose is None or work is None:
+            background.close()
+        else:
+            compose.post(lambda: work.swap_background(background))
+
+    def _composed(self, stage: Stage[Matte], composite: Composite) -> None:
+        with self._lock:
+            if stage is not self._compose:
+                return
+            self._last_composite = time.monotonic()
+            live = self._showing is State.RUNNING
+            for entry in self._outputs.values():
+                if entry.stage is not None and (live or not entry.output.private):
+                    entry.stage.inbox.put(composite)
+            previews = tuple(self._previews)
+            if self._state is not State.RUNNING:
+                self._update_state()
+        for preview in previews:
+            preview.put(composite)
+
+    def _compose_ended(self, stage: Stage[Matte], error: Exception | None) -> None:
+        with self._lock:
+            if stage is not self._compose:
+                return
+            self._compose = None
+            if error is not None and self._running:
+                self._dead.add("compose")
+                self._hide()
+                self._report(_failure("compose", error))
+                self._update_state()
+
+    def _output_opened(self, entry: _Output, description: str) -> None:
+        with self._lock:
+            self._know(outputs={**self._info.outputs, entry.name: description})
+
+    def _output_works(self, entry: _Output) -> None:
+        with self._lock:
+            entry.told = ""
+
+    def _output_lost(self, entry: _Output, error: OutputLost) -> None:
+        with self._lock:
+            failure = _failure(f"output {entry.name}", error, retried=True)
+            if self._running and failure.sentence != entry.told:
+                entry.told = failure.sentence
+                self._report(failure)
+
+    def _output_ended(self, entry: _Output, stage: Stage[Shown], error: Exception | None) -> None:
+        with self._lock:
+            if error is None:
+                return
+            if self._outputs.get(entry.name) is entry and entry.stage is stage:
+                self._remove(entry)
+            self._report(_failure(f"output {entry.name}", error))
+
+    def _fail(self, where: str, error: Exception) -> None:
+        with self._lock:
+            self._report(_failure(where, error))
+
+    def _log_end(self, name: str) -> Callable[[Exception | None], None]:
+        def ended(error: Exception | None) -> None:
+            if error is not None:
+                log.error("the %s thread died", name, exc_info=error)
+
+        return ended
+
+    # ---- state and events ----------------------------------------------------------------------
+
+    def _hide(self) -> None:
+        """No more mattes: private outputs must not stand on an old picture."""
+        if self._showing is State.RUNNING:
+            for entry in self._outputs.values():
+                self._draw(entry, Curtain.NEUTRAL)
+
+    def _know(self, **facts: Any) -> None:
+        self._info = replace(self._info, **facts)
+
+    def _update_state(self) -> None:
+        if not self._running:
+            return
+        state = self._state_now()
+        if state is not self._state:
+            self._state = state
+            self._tell(lambda: self._callbacks.on_state_changed(state))
+
+    def _state_now(self) -> State:
+        now = time.monotonic()
+        if self._dead:
+            return State.FAILED
+        if self._showing is not State.RUNNING:
+            return self._showing
+        if self._source_lost:
+            return State.WAITING
+        if self._last_composite is None:
+            return State.STARTING
+        return State.STALLED if now - self._last_composite > STALL else State.RUNNING
+
+    def _report(self, failure: Failure) -> None:
+        log.info("%s: %s", failure.where, failure)
+        if failure.error is not None and not isinstance(failure.error, MattecamError):
+            log.error("unexpected, in %s", failure.where, exc_info=failure.error)
+        self._tell(lambda: self._callbacks.on_failure(failure))
+
+    def _tell(self, call: Callable[[], None]) -> None:
+        if self._events is not None:
+            self._events.inbox.put(call)
+
+    def _watch(self, *, with_stats: bool) -> None:
+        """Called again and again in the events thread."""
+        with self._lock:
+            if not self._running:
+                return
+            self._update_state()
+            self._watch_source()
+            for entry in self._outputs.values():
+                self._watch_output(entry)
+        if with_stats:
+            self._callbacks.on_stats(self.stats.recent())
+
+    def _watch_source(self) -> None:
+        silent = (
+            self._showing is not State.PAUSED
+            and not self._source_lost
+            and "source" not in self._dead
+            and time.monotonic() - self._last_frame > 2 * STALL
+        )
+        if silent and not self._stall_told:
+            self._report(
+                Failure(
+                    "source",
+                    "The source has sent no picture for some seconds.",
+                    "If it does not come back, choose it again, or plug it in anew.",
+                    retried=True,
+                )
+            )
+        self._stall_told = silent
+
+    def _watch_output(self, entry: _Output) -> None:
+        since = entry.work.busy_since if entry.work is not None else None
+        blocked = since is not None and time.monotonic() - since > _BLOCKED
+        sentence = f"The output {entry.name} takes no more pictures."
+        if blocked and entry.told != sentence:
+            self._report(
+                Failure(
+                    f"output {entry.name}",
+                    sentence,
+                    "Close the program that reads it, or switch it off and on.",
+                    retried=True,
+                )
+            )
+            entry.told = sentence
+        elif not blocked and entry.told == sentence:
+            entry.told = ""
+
+
+_STUCK = "Its driver holds it; unplug the device, or end the program."
+
+
+def _share(until: float, *, steps: int) -> float:
+    """A fair part of the time that is left, for the first of `steps` steps."""
+    now = time.monotonic()
+    return now + max(0.0, until - now) / steps
+
+
+def _network_of(settings: LiveSettings) -> tuple[object, ...]:
+    """What needs another network when it changes."""
+    return (
+        settings.weights,
+        settings.engine,
+        settings.device,
+        settings.precision,
+        settings.size,
+        settings.in_flight,
+    )
+
+
+def _look_of(settings: LiveSettings) -> tuple[object, ...]:
+    return settings.output_size, settings.output_rate, settings.mirror_output, settings.card
+
+
+def _failure(where: str, error: Exception, *, retried: bool = False) -> Failure:
+    if isinstance(error, MattecamError):
+        return Failure(where, str(error), retried=retried, error=error)
+    return Failure(
+        where,
+        f"Something went wrong ({where}): {type(error).__name__}: {error}.",
+        "" if retried else "Try again; the log says more.",
+        retried=retried,
+        error=error,
+    )
+
+
+@dataclass
+class _CaptureEvents:
+    pipeline: LivePipeline
+    capture: Capture | None = None
+
+    def opened(self, source: LiveSource) -> None:
+        self.pipeline._source_opened(self._own, source)
+
+    def frame(self, frame: Frame) -> None:
+        self.pipeline._captured(self._own, frame)
+
+    def stale(self) -> None:
+        self.pipeline.stats.dropped("stale")
+
+    def lost(self, error: Exception) -> None:
+        self.pipeline._source_went_away(self._own, error)
+
+    @property
+    def _own(self) -> Capture:
+        assert self.capture is not None
+        return self.capture
+
+
+@dataclass
+class _OutputEvents:
+    pipeline: LivePipeline
+    entry: _Output
+
+    def opened(self, description: str) -> None:
+        self.pipeline._output_opened(self.entry, description)
+
+    def works(self) -> None:
+        self.pipeline._output_works(self.entry)
+
+    def lost(self, error: OutputLost) -> None:
+        self.pipeline._output_lost(self.entry, error)
+
+    def card_failed(self, error: InputError) -> None:
+        self.pipeline._fail("card", error)
+
+
+class _Events(Work[Callable[[], None]]):
+    """Calls back, one thing after the other, and keeps watch in between."""
+
+    def __init__(self, watch: Callable[..., None]) -> None:
+        self._watch = watch
+        self._watch_at = time.monotonic() + _WATCH_EVERY
+        self._stats_at = time.monotonic() + _STATS_EVERY
+
+    def due(self) -> float:
+        return self._watch_at
+
+    def handle(self, item: Callable[[], None]) -> None:
+        self._safely(item)
+
+    def tick(self) -> None:
+        now = time.monotonic()
+        if now < self._watch_at:
+            return
+        with_stats = now >= self._stats_at
+        self._watch_at = now + _WATCH_EVERY
+        if with_stats:
+            self._stats_at = now + _STATS_EVERY
+        self._safely(lambda: self._watch(with_stats=with_stats))
+
+    def _safely(self, call: Callable[[], None]) -> None:
+        try:
+            call()
+        except Exception:
+            # A listener's mistake is its own; the pipeline and the other listeners go on.
+            log.exception("a callback of the pipeline failed")

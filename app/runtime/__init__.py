@@ -1,0 +1,1 @@
+"""Threads and what joins them: mailboxes, stages, jobs."""

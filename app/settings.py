@@ -1,0 +1,246 @@
+"""Settings: frozen, versioned, checked, saved whole or not at all.
+
+A widget makes a changed copy (`settings.but(background="blur:30")`), the window saves it and gives
+it to the pipeline. A file that cannot be used is kept aside and never stops the program.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from typing_extensions import Self
+
+from app import places
+from app.errors import OptionError, OutputError, UsageError
+from app.modnet.preprocess import NetworkSize
+from app.weights.store import DEFAULT
+
+if TYPE_CHECKING:
+    from app.chain import ChainSettings
+
+log = logging.getLogger(__name__)
+
+LARGEST_SIDE = 4096
+
+
+class Settings(BaseModel):
+    """The base of every settings model: frozen, and strangers in a file are passed over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    version: int = 1
+
+    def but(self, **changes: Any) -> Self:
+        """A changed copy, checked. Raises OptionError that names the field."""
+        try:
+            return type(self).model_validate({**self.model_dump(), **changes})
+        except ValidationError as error:
+            raise OptionError(" ".join(sentences(error))) from None
+
+
+class LiveSettings(Settings):
+    """What a live run does. What ChainSettings has too, means the same here.
+
+    size: `auto` or `WxH`, the box for the network's input.
+    in_flight: frames in the network at once: 1 has the least delay, 2 the most frames a second
+        where the network is slower than the source.
+    source: what `create_live_source` takes. outputs: what `create_live_output` takes.
+    output_size: (width, height) of every output that has a fixed size; even. output_rate: pictures
+        a second.
+    mirror_preview, mirror_output: flipped left to right for yourself, and for the others.
+    zoom: how many times the picture is magnified, around (center_x, center_y) of it, from 0 to 1.
+    card: the picture file for "be right back"; empty for the built-in one.
+    """
+
+    weights: str = DEFAULT
+    engine: str = "auto"
+    device: str = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    size: str = "auto"
+    in_flight: int = Field(default=1, ge=1, le=4)
+    temporal: str = "ofd"
+    refine: bool = True
+    background: str = "blur"
+    source: str = "camera:0"
+    outputs: tuple[str, ...] = ()
+    output_size: tuple[int, int] = (1280, 720)
+    output_rate: float = Field(default=30.0, ge=1, le=240)
+    mirror_preview: bool = True
+    mirror_output: bool = False
+    zoom: float = Field(default=1.0, ge=1, le=8)
+    center_x: float = Field(default=0.5, ge=0, le=1)
+    center_y: float = Field(default=0.5, ge=0, le=1)
+    card: str = ""
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_a_size(cls, value: str) -> str:
+        try:
+            return str(NetworkSize.parse(value))
+        except UsageError as error:
+            raise ValueError(str(error)) from None
+
+    @field_validator("output_size")
+    @classmethod
+    def _output_size_is_even(cls, value: tuple[int, int]) -> tuple[int, int]:
+        if any(side % 2 or not 16 <= side <= LARGEST_SIDE for side in value):
+            raise ValueError(f"each side must be even and from 16 to {LARGEST_SIDE} pixels")
+        return value
+
+    def chain(self) -> ChainSettings:
+        """The settings of the steps. Mirroring is not among them: live, it comes last."""
+        from app.chain import ChainSettings
+
+        return ChainSettings(
+            weights=self.weights,
+            engine=self.engine,
+            device=self.device,
+            precision=self.precision,
+            size=NetworkSize.parse(self.size),
+            in_flight=self.in_flight,
+            temporal=self.temporal,
+            refine=self.refine,
+            background=self.background,
+        )
+
+
+def sentences(error: ValidationError) -> list[str]:
+    """What is wrong, one sentence for each field."""
+    return [
+        f"{'.'.join(map(str, problem['loc'])) or 'the settings'}: "
+        f"{problem['msg'].removeprefix('Value error, ').rstrip('.')}."
+        for problem in error.errors()
+    ]
+
+
+M = TypeVar("M", bound=Settings)
+Raw = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Loaded(Generic[M]):
+    """notes: sentences for the user on what could not be used; empty where all is well."""
+
+    settings: M
+    notes: tuple[str, ...] = ()
+
+
+class SettingsFile(Generic[M]):
+    """One settings model in one JSON file.
+
+    migrations: from the version that is the key to the next one, on the raw values.
+    """
+
+    def __init__(
+        self,
+        model: type[M],
+        path: Path,
+        *,
+        migrations: Mapping[int, Callable[[Raw], Raw]] | None = None,
+    ) -> None:
+        self.path = path
+        self._model = model
+        self._migrations = dict(migrations or {})
+        self._version: int = model.model_fields["version"].default
+
+    def load(self) -> Loaded[M]:
+        """What is in the file, the defaults where there is none. Never raises for its content.
+
+        A file that cannot be used is renamed and named in the notes. Where only some fields
+        cannot, the file is kept aside too, and the other fields are used.
+        """
+        try:
+            text = self.path.read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return Loaded(self._model())
+        except (OSError, UnicodeDecodeError) as error:
+            return self._give_up(f"cannot be read ({error})")
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            return self._give_up(f"is damaged ({error})")
+        if not isinstance(raw, dict):
+            return self._give_up("holds no settings")
+        version = raw.get("version")
+        if not isinstance(version, int) or not 1 <= version <= self._version:
+            return self._give_up(
+                f"is of version {version!r}, and this program knows versions up to {self._version}"
+            )
+        try:
+            for old in range(version, self._version):
+                raw = self._migrations[old](raw)
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            # What a migration stumbles over in a foreign file.
+            return self._give_up(f"of version {version} cannot be converted ({error!r})")
+        return self._checked({**raw, "version": self._version})
+
+    def save(self, settings: M) -> None:
+        """Writes the whole file or none of it. Raises OutputError."""
+        text = json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        partial: Path | None = None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            handle, name = tempfile.mkstemp(
+                prefix=f".{self.path.name}-", suffix=".part", dir=self.path.parent
+            )
+            partial = Path(name)
+            with open(handle, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            partial.replace(self.path)
+        except OSError as error:
+            if partial is not None:
+                partial.unlink(missing_ok=True)
+            raise OutputError(
+                f"The settings cannot be saved in {self.path.parent} ({error.strerror or error}): "
+                "make the folder writable, or name another one in MATTECAM_CONFIG."
+            ) from error
+
+    def _checked(self, raw: Raw) -> Loaded[M]:
+        try:
+            return Loaded(self._model.model_validate(raw))
+        except ValidationError as error:
+            notes = sentences(error)
+            bad = {str(problem["loc"][0]) for problem in error.errors() if problem["loc"]}
+        try:
+            settings = self._model.model_validate({k: v for k, v in raw.items() if k not in bad})
+        except ValidationError as error:
+            return self._give_up(f"cannot be used ({' '.join(sentences(error))})")
+        aside = self._keep_aside()
+        return Loaded(
+            settings,
+            (
+                f"Some settings could not be used and have their defaults again. {' '.join(notes)} "
+                + aside,
+            ),
+        )
+
+    def _give_up(self, reason: str) -> Loaded[M]:
+        note = f"The settings file {self.path.name} {reason}; the defaults are used. "
+        return Loaded(self._model(), (note + self._keep_aside(),))
+
+    def _keep_aside(self) -> str:
+        """Renames the file, and says so in a sentence."""
+        stamp = time.strftime("%Y%m%d-%H%M%S")
+        aside = self.path.with_name(f"{self.path.name}.{stamp}.unusable")
+        try:
+            self.path.replace(aside)
+        except OSError as error:
+            log.warning("the settings file could not be renamed: %s", error)
+            return f"It is left as {self.path}."
+        return f"The old file is kept as {aside}."
+
+
+def live_settings_file(path: Path | None = None) -> SettingsFile[LiveSettings]:
+    """Where the live settings lie, or a profile's file."""
+    return SettingsFile(LiveSettings, path or places.config() / "live.json")

@@ -1,0 +1,1 @@
+"""What each thread of the live pipeline does: capture, matting, compose, output."""

@@ -1,0 +1,103 @@
+"""The compose thread: refinement, the background, the blend."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from app.backgrounds.base import Background, create_background
+from app.compositing import Compositing
+from app.errors import MattecamError
+from app.frames import Composite, Matte
+from app.refine.refine import Refine
+from app.runtime.stage import Work
+from app.stats import Stats
+
+log = logging.getLogger(__name__)
+
+
+class ComposeWork(Work[Matte]):
+    """Matte -> Composite, by a callback. Owns the background from the moment it gets it.
+
+    background: open already, or not. on_background_failed: called where `background` cannot be
+    opened; `fallback` is then taken instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        background: Background,
+        fallback: Callable[[], Background],
+        refine: bool,
+        emit: Callable[[Composite], None],
+        on_background_failed: Callable[[MattecamError], None],
+        stats: Stats,
+    ) -> None:
+        self._compositing = Compositing(background)
+        self._fallback = fallback
+        self._refine = Refine(colours=refine)
+        self._emit = emit
+        self._on_background_failed = on_background_failed
+        self._stats = stats
+
+    def open(self) -> None:
+        try:
+            self._compositing.open()
+        except MattecamError as error:
+            self._compositing.close()
+            self._compositing = Compositing(self._fallback())
+            self._compositing.open()
+            self._on_background_failed(error)
+
+    def swap_background(self, background: Background) -> None:
+        """In this thread, between two frames. `background` is open already."""
+        self._compositing.swap(background, is_open=True)
+
+    def swap_refine(self, *, colours: bool) -> None:
+        """In this thread, between two frames."""
+        self._refine = Refine(colours=colours)
+
+    def handle(self, item: Matte) -> None:
+        began = time.monotonic()
+        cutouts = tuple(self._refine.push(item))
+        refined = time.monotonic()
+        composites = [done for cutout in cutouts for done in self._compositing.push(cutout)]
+        self._stats.took("refine", refined - began)
+        self._stats.took("composite", time.monotonic() - refined)
+        for composite in composites:
+            self._emit(composite)
+
+    def close(self) -> None:
+        self._compositing.close()
+
+
+class BackgroundWork(Work[str]):
+    """Opens backgrounds beside the compose thread, so that a swap takes no time there.
+
+    ready: called with each one, open. failed: called where one cannot be opened.
+    """
+
+    def __init__(
+        self,
+        *,
+        ready: Callable[[Background], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._ready = ready
+        self._failed = failed
+
+    def handle(self, item: str) -> None:
+        try:
+            background = create_background(item)
+            try:
+                background.open()
+            except BaseException:
+                background.close()
+                raise
+        except Exception as error:
+            # Also what is not ours: a background is a plug-in, and the one before it still stands.
+            log.debug("the background %r cannot be opened", item, exc_info=True)
+            self._failed(error)
+        else:
+            self._ready(background)

@@ -1,0 +1,123 @@
+"""The matting thread: the network, then the filter over time."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from app.chain import ChainSettings, open_chain_engine, resolve_weights
+from app.engines.base import Engine, EngineInfo
+from app.frames import Frame, Matte
+from app.runtime.stage import Work
+from app.stats import Stats
+from app.temporal.base import TemporalFilter, temporal_filters
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A frame and the stretch it belongs to: between two stretches lies a gap in time."""
+
+    frame: Frame
+    stretch: int
+
+
+class MattingWork(Work[Shot]):
+    """Shot -> Matte, by callbacks.
+
+    wake: wakes the inbox; may be called from any thread.
+    frame_size: the size that frames are expected to have, where it is known.
+    on_open: called when the network is ready.
+    emit: called with each matte.
+    """
+
+    def __init__(
+        self,
+        settings: ChainSettings,
+        *,
+        wake: Callable[[], None],
+        frame_size: Callable[[], tuple[int, int] | None],
+        on_open: Callable[[MattingWork], None],
+        emit: Callable[[Matte], None],
+        stats: Stats,
+    ) -> None:
+        self.settings = settings
+        self.weights = ""
+        self.info: EngineInfo | None = None
+        self._wake = wake
+        self._frame_size = frame_size
+        self._on_open = on_open
+        self._emit = emit
+        self._stats = stats
+        self._stack = ExitStack()
+        self._engine: Engine | None = None
+        self._temporal: TemporalFilter = temporal_filters.create_from_spec(settings.temporal)
+        self._submitted: deque[float] = deque()  # when each frame in flight went in
+        self._stretch: int | None = None
+
+    @property
+    def delay_frames(self) -> int:
+        return self._temporal.delay_frames
+
+    def swap_temporal(self, spec: str) -> None:
+        """In this thread, between two frames: what the former filter held comes out first."""
+        former, self._temporal = self._temporal, temporal_filters.create_from_spec(spec)
+        self._send(former.flush())
+
+    def open(self) -> None:
+        weights = resolve_weights(self.settings)
+        self.weights = weights.name if weights else "none"
+        engine, self.info = self._stack.enter_context(open_chain_engine(self.settings, weights))
+        engine.on_ready = self._wake
+        expected = self._frame_size()
+        if expected is not None:
+            engine.prepare(expected)
+        self._engine = engine
+        self._on_open(self)
+
+    def accepts(self) -> bool:
+        # What the engine cannot begin at once waits in the inbox, where newer ones replace it.
+        return len(self._submitted) < self.settings.in_flight
+
+    def handle(self, item: Shot) -> None:
+        engine = self._open_engine
+        if item.stretch != self._stretch:
+            engine.drain()
+            self._submitted.clear()
+            self._temporal.reset()
+            self._stretch = item.stretch
+        self._submitted.append(time.monotonic())
+        engine.submit(item.frame)
+
+    def tick(self) -> None:
+        engine = self._open_engine
+        if self._submitted:
+            self._take(engine.take_ready() if engine.wakes else engine.drain())
+
+    def finish(self) -> None:
+        self._take(self._open_engine.drain())
+        self._send(self._temporal.flush())
+
+    def close(self) -> None:
+        self._engine = None
+        self._stack.close()
+
+    @property
+    def _open_engine(self) -> Engine:
+        assert self._engine is not None
+        return self._engine
+
+    def _take(self, mattes: Iterable[Matte]) -> None:
+        for matte in mattes:
+            self._stats.took("matting", time.monotonic() - self._submitted.popleft())
+            self._stats.matted()
+            began = time.monotonic()
+            ready = list(self._temporal.push(matte))
+            self._stats.took("temporal", time.monotonic() - began)
+            self._send(ready)
+
+    def _send(self, mattes: Iterable[Matte]) -> None:
+        for matte in mattes:
+            self._emit(matte)
