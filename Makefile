@@ -58,7 +58,7 @@ types: setup-dev ## Check the types
 check: lint types test ## Everything that must be green before a commit
 
 soak: setup-dev ## Run what takes longer than a suite should
-	$(PYTEST) -m soak $(ARGS)
+	$(PYTEST) -m soak -s $(ARGS)
 
 format: setup-dev ## Mend the style
 	$(PY) -m ruff format .

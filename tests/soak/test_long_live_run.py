@@ -46,6 +46,10 @@ def test_half_an_hour_on_the_demo_grows_no_memory_and_no_handles(weights_file: P
     settled = [s for s in samples if s[0] > 120]
     first, last = settled[: len(settled) // 6], settled[-len(settled) // 6 :]
     memory = [sum(s[1] for s in part) / len(part) for part in (first, last)]
+    sys.stderr.write(
+        f"memory {memory[0]:.1f} -> {memory[1]:.1f} MiB, threads {first[0][2]} -> {last[-1][2]}, "
+        f"handles {first[0][3]} -> {last[-1][3]}\n"
+    )
     assert memory[1] < memory[0] * 1.02
     assert last[-1][2] <= first[0][2]
     assert last[-1][3] <= first[0][3]
@@ -77,6 +81,10 @@ def test_fifty_starts_leave_nothing_behind(weights_file: Path) -> None:
     for _ in range(50):
         once(10)
     grown = here.memory_info().rss / memory
+    sys.stderr.write(
+        f"memory x {grown:.3f}, threads {threads} -> {here.num_threads()}, "
+        f"handles {handles} -> {here.num_fds()}\n"
+    )
     assert here.num_threads() <= threads
     assert here.num_fds() <= handles
     assert grown < 1.05
