@@ -52,7 +52,7 @@ def _options(
 def _register_commands() -> None:
     # Imported here, below `cli`: each command file takes `cli` from this module. The files import
     # what is heavy (torch, openvino, av) only when their command runs.
-    from app.cli import bench, convert, evaluate, live, weights  # noqa: F401
+    from app.cli import bench, convert, devices, doctor, evaluate, live, weights  # noqa: F401
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,0 +1,84 @@
+"""`mattecam devices`: the cameras that are there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.cli import cli
+
+if TYPE_CHECKING:
+    from app.sources.devices import CameraInfo
+
+
+@cli.command()
+def devices(
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON on stdout instead.")
+    ] = False,
+) -> None:
+    """List the cameras: what stands after `--source camera:`, their names, sizes and rates."""
+    from app.sources.devices import list_cameras
+
+    cameras = list_cameras()
+    if as_json:
+        typer.echo(json.dumps({"cameras": [_as_json(camera) for camera in cameras]}))
+    else:
+        _show(cameras)
+
+
+def _as_json(camera: CameraInfo) -> dict[str, Any]:
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "path": camera.path,
+        "virtual": camera.virtual,
+        "problem": camera.problem,
+        "formats": [
+            {
+                "size": f"{item.size[0]}x{item.size[1]}",
+                "rates": list(item.rates),
+                "pixel_format": item.pixel_format,
+            }
+            for item in camera.formats
+        ],
+    }
+
+
+def _show(cameras: Sequence[CameraInfo]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not cameras:
+        console.print("No camera is connected. `python main.py doctor` looks closer.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("Camera", "Name", "Path", "Sizes (largest rate, format)"):
+        table.add_column(column)
+    for camera in cameras:
+        name = camera.name + (" (made by a program)" if camera.virtual else "")
+        offers = Text(_offers(camera) if camera.problem is None else camera.problem)
+        table.add_row(Text(camera.id), Text(name), Text(camera.path), offers)
+    console.print(table)
+    console.print(Text(f"To use one: --source camera:{cameras[0].id}"), soft_wrap=True)
+
+
+def _offers(camera: CameraInfo) -> str:
+    """The best rate of each size, the largest size first: "1280x720 (30 fps MJPG)"."""
+    best: dict[tuple[int, int], tuple[float, str]] = {}
+    for item in camera.formats:
+        fastest = (max(item.rates, default=0.0), item.pixel_format)
+        # The first named wins where two are as fast: cameras name the uncompressed first.
+        if item.size not in best or fastest[0] > best[item.size][0]:
+            best[item.size] = fastest
+    sizes = sorted(best, key=lambda size: size[0] * size[1], reverse=True)
+    return ", ".join(
+        f"{width}x{height} ({f'{rate:.4g} fps ' if rate else ''}{letters})"
+        for width, height in sizes
+        for rate, letters in [best[width, height]]
+    )
