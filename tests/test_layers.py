@@ -99,6 +99,7 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
             "app/live.py",
             "app/stages/",
             "app/stats.py",  # counts from every thread
+            "app/on_demand.py",  # hears from every watch
             "app/outputs/",
             "app/sources/",
             "app/engines/",

@@ -47,6 +47,13 @@ def live(
     output_rate: Annotated[
         float, typer.Option(metavar="FPS", help="Pictures a second of the virtual camera.")
     ] = 30.0,
+    on_demand: Annotated[
+        bool,
+        typer.Option(
+            "--on-demand",
+            help="Release the camera while no program reads the virtual camera (Linux).",
+        ),
+    ] = False,
     weights: shared.Weights = None,
     engine: shared.Engine = "auto",
     device: shared.Device = "auto",
@@ -63,6 +70,8 @@ def live(
     Frames that come faster than they can be worked on are dropped, and counted.
     """
     from app.live import Callbacks, LivePipeline
+    from app.on_demand import OnDemand
+    from app.outputs.live_base import create_live_output
     from app.settings import LiveSettings
 
     chain = shared.chain_settings(
@@ -93,15 +102,25 @@ def live(
         mirror_output=mirror,
     )
     run = _Run()
+    demand = OnDemand(lambda: pipeline, create_live_output)
+
+    def heard(stats: Snapshot) -> None:
+        if on_demand:
+            demand.look()
+        say(_line(stats, pipeline.info), False)
+
     with _status_line() as say:
         pipeline = LivePipeline(
             settings,
             Callbacks(
-                on_failure=lambda failure: run.failed(failure, pipeline, say),
-                on_stats=lambda stats: say(_line(stats, pipeline.info), False),
+                on_failure=lambda failure: run.failed(failure, pipeline, say), on_stats=heard
             ),
+            create_output=demand.create_output,
         )
-        _run(pipeline, run, seconds)
+        try:
+            _run(pipeline, run, seconds)
+        finally:
+            demand.stop()
         info, stats = pipeline.info, pipeline.stats.whole()
     if run.fatal is not None:
         raise _as_error(run.fatal)

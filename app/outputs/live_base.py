@@ -11,6 +11,7 @@ A new one is one file in `app/outputs` that registers itself:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from app.outputs.base import Picture
 from app.registry import Registry
@@ -62,6 +63,11 @@ class LiveOutput:
     def description(self) -> str:
         """Where the pictures go, for the user: "OBS Virtual Camera", "/dev/video4". After `open`"""
         raise NotImplementedError
+
+    @property
+    def device(self) -> Path | None:
+        """The device node whose readers can be counted, while it is open; else None."""
+        return None
 
     def open(self, form: LiveFormat) -> None:
         """Raises OutputError or OutputLost. `close()` follows also when this raised."""

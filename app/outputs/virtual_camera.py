@@ -222,6 +222,12 @@ class VirtualCamera(LiveOutput):
             return self._options.device or "virtual camera"
         return f"{self._camera.device} ({self._camera.backend})"
 
+    @property
+    def device(self) -> Path | None:
+        """The device node while it is open, where there is one whose readers can be counted."""
+        camera = self._camera
+        return Path(camera.device) if camera is not None and self._node is not None else None
+
     def open(self, form: LiveFormat) -> None:
         self.close()
         try:
