@@ -21,9 +21,9 @@ from app.frames import Alpha, Matte
 from app.registry import option
 from app.temporal.base import TemporalFilter, temporal_filters
 
-# A pause this much longer than the frames before it is a gap: its two sides are not neighbours.
-_GAP_FACTOR = 4.0
-_SHORTEST_GAP = 0.5  # seconds
+# Frames further apart than this, in seconds, are no neighbours: what changed between them may be
+# motion, and the mean of both sides would be a ghost.
+_LONGEST_STEP = 0.3
 
 
 @temporal_filters.register("ofd", title="One-frame delay")
@@ -73,10 +73,7 @@ class OneFrameDelay(TemporalFilter):
         if first.alpha.shape != second.alpha.shape or first.frame.size != second.frame.size:
             return False
         step = second.frame.captured_at - first.frame.captured_at
-        usual = step
-        if self._before is not None:
-            usual = first.frame.captured_at - self._before.frame.captured_at
-        return 0 <= step <= max(_SHORTEST_GAP, _GAP_FACTOR * usual)
+        return 0 <= step <= _LONGEST_STEP
 
     def _filtered(self, held: Matte, after: Matte) -> Matte:
         if self._before is None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import errno
 import os
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +20,19 @@ from app.sources.video_file import VideoFileSource
 ENDINGS = [".mp4", ".mov", ".mkv", ".webm"]
 
 
-@pytest.fixture
-def disk_with_room():
-    """Lets files grow to so many bytes and no further: the kernel itself refuses, with EFBIG."""
+@contextmanager
+def disk_with_room(room: int) -> Iterator[None]:
+    """Lets files grow to so many bytes and no further: the kernel itself refuses, with EFBIG.
+
+    Only as long as it must: the file that pytest's own report may go to is under the limit, too.
+    """
     resource = pytest.importorskip("resource", reason="resource limits are POSIX")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def write(path, info, noise, count):
@@ -35,12 +43,12 @@ def write(path, info, noise, count):
 
 @pytest.mark.parametrize("room", [150_000, 263_333])
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_what_was_written_before_the_disk_was_full_plays(
-    tmp_path, info, noise, disk_with_room, ending, room
-):
-    disk_with_room(room)
+def test_what_was_written_before_the_disk_was_full_plays(tmp_path, info, noise, ending, room):
     path = tmp_path / f"a{ending}"
-    with pytest.raises(DiskFull, match=rf"a\{ending} has become as large .* can be played"):
+    with (
+        disk_with_room(room),
+        pytest.raises(DiskFull, match=rf"a\{ending} has become as large .* can be played"),
+    ):
         write(path, info, noise, 2000)
     with VideoFileSource(path) as source:  # a torn last frame is skipped, as players do
         times = [frame.captured_at for frame in source]
@@ -50,36 +58,31 @@ def test_what_was_written_before_the_disk_was_full_plays(
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov"])
 def test_a_disk_that_is_full_only_at_the_very_end_still_leaves_every_frame(
-    tmp_path, info, noise, read_back, disk_with_room, ending
+    tmp_path, info, noise, read_back, ending
 ):
     whole = tmp_path / f"whole{ending}"
     write(whole, info, noise, 100)
-    disk_with_room(whole.stat().st_size - 700)  # in the middle of the final header
+    # in the middle of the final header
     path = tmp_path / f"a{ending}"
-    with pytest.raises(DiskFull):
+    with disk_with_room(whole.stat().st_size - 700), pytest.raises(DiskFull):
         write(path, info, noise, 100)
     assert len(read_back(path).times) == 100
 
 
-def test_a_disk_that_was_full_before_anything_leaves_no_file(tmp_path, info, noise, disk_with_room):
-    disk_with_room(1000)
-    with pytest.raises(DiskFull, match="Too little was written"):
+def test_a_disk_that_was_full_before_anything_leaves_no_file(tmp_path, info, noise):
+    with disk_with_room(1000), pytest.raises(DiskFull, match="Too little was written"):
         write(tmp_path / "a.mp4", info, noise, 200)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_audio_does_not_hide_that_the_disk_is_full(
-    tmp_path, info, noise, make_audio, disk_with_room, read_back
-):
+def test_audio_does_not_hide_that_the_disk_is_full(tmp_path, info, noise, make_audio, read_back):
     info = replace(info, audio=make_audio("a.wav", "pcm_s16le", seconds=60))
-    disk_with_room(1_000_000)
-    with pytest.raises(DiskFull):
+    with disk_with_room(1_000_000), pytest.raises(DiskFull):
         write(tmp_path / "a.mov", info, lambda _: np.zeros((48, 64, 3), np.uint8), 1500)
     assert len(read_back(tmp_path / "a.mov").times) > 100
 
 
-def test_a_full_disk_does_not_replace_what_ended_the_work(tmp_path, info, noise, disk_with_room):
-    disk_with_room(8_000)
+def test_a_full_disk_does_not_replace_what_ended_the_work(tmp_path, info, noise):
 
     def break_off():
         with open_output(tmp_path / "a.mp4", size=(64, 48), info=info) as output:
@@ -87,7 +90,7 @@ def test_a_full_disk_does_not_replace_what_ended_the_work(tmp_path, info, noise,
                 output.write(noise(index), index=index, captured_at=index / 25)
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with disk_with_room(8_000), pytest.raises(KeyboardInterrupt):
         break_off()
 
 
