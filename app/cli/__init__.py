@@ -52,7 +52,7 @@ def _options(
 def _register_commands() -> None:
     # Imported here, below `cli`: each command file takes `cli` from this module. The files import
     # what is heavy (torch, openvino, av) only when their command runs.
-    from app.cli import bench, convert, devices, doctor, evaluate, live, weights  # noqa: F401
+    from app.cli import bench, convert, devices, doctor, evaluate, gui, live, weights  # noqa: F401
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -60,6 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     _register_commands()
+    if not arguments and _window_can_open():
+        arguments = ["gui"]
     try:
         code = typer.main.get_command(cli).main(arguments, "mattecam", standalone_mode=False)
     except (KeyboardInterrupt, typer.Abort):
@@ -84,6 +86,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         return 1
     return code if isinstance(code, int) else 0
+
+
+def _window_can_open() -> bool:
+    from app.cli.gui import has_display
+
+    return has_display()
 
 
 def _say(sentence: str) -> None:

@@ -1,0 +1,1 @@
+"""The window. Nothing else in the program knows PyQt6."""

@@ -1,0 +1,945 @@
+"""The window: puts the parts together, keeps the settings, and answers what the pipeline tells."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from PyQt6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QImage
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMainWindow,
+    QMenu,
+    QSystemTrayIcon,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app import __version__
+from app.errors import MattecamError, OptionError, WeightsCorrupt, WeightsMissing
+from app.frames import Composite, Frame
+from app.gui.actions import Actions, fill_menus, make_actions
+from app.gui.bridge import Bridge
+from app.gui.gallery import local_files, samples
+from app.gui.icons import app_icon, icon
+from app.gui.log_file import log_path
+from app.gui.message_bar import Level, Message, MessageBar
+from app.gui.notice import Action
+from app.gui.output_row import OutputRow, name_of
+from app.gui.preview import Mode, Preview
+from app.gui.sections import Segments
+from app.gui.side_panel import SidePanel
+from app.gui.snapshot import pictures_folder, snapshot_job
+from app.gui.theme import Theme
+from app.gui.thumbnails import Thumbnails
+from app.gui.truth import TruthLine
+from app.gui.weights_offer import WeightsOffer
+from app.gui.window_settings import WindowSettings, profiles_folder, window_settings_file
+from app.settings import LiveSettings, live_settings_file
+from app.views import View
+
+if TYPE_CHECKING:
+    from app.live import Failure, Info, State
+    from app.runtime.job import Job
+    from app.sources.devices import CameraInfo
+    from app.stats import Snapshot
+
+log = logging.getLogger(__name__)
+
+_SAVE_AFTER = 400  # milliseconds of quiet
+_CAMERAS_AT_LATEST = 3000  # milliseconds until it starts without the list of cameras
+_DEMO = "demo"
+_UNSAFE = re.compile(r"[^\w .()-]+")
+
+
+class Watch(Protocol):
+    """What tells of cameras: devices.CameraWatch."""
+
+    def stop(self, timeout: float = ...) -> bool: ...
+
+
+StartWatch = Callable[[Callable[[Sequence["CameraInfo"]], None]], Watch]
+
+
+def _watch_cameras(on_change: Callable[[Sequence[CameraInfo]], None]) -> Watch:
+    from app.sources.devices import watch
+
+    return watch(on_change)
+
+
+class MainWindow(QMainWindow):
+    """One window, nothing modal. `begin()` starts what works behind it; closing it ends that.
+
+    bridge: to the pipeline; it takes the settings that were loaded. start_watch: tells of cameras.
+    """
+
+    _cameras_changed = pyqtSignal(object)
+    _snapshot_done = pyqtSignal(object)
+
+    def __init__(
+        self,
+        *,
+        theme: Theme,
+        make_bridge: Callable[[LiveSettings], Bridge] = Bridge,
+        start_watch: StartWatch = _watch_cameras,
+        pictures: Path | None = None,
+    ) -> None:
+        super().__init__()
+        self._theme = theme
+        self._live_file = live_settings_file()
+        self._window_file = window_settings_file()
+        live, window = self._live_file.load(), self._window_file.load()
+        self._live: LiveSettings = live.settings
+        self._window: WindowSettings = window.settings
+        self._bridge = make_bridge(self._live)
+        self._start_watch = start_watch
+        self._watch: Watch | None = None
+        self._cameras: tuple[CameraInfo, ...] | None = None
+        self._stand_in = False  # the demo clip runs because there is no camera
+        self._begun = False
+        self._ended = False
+        self._pictures = pictures
+        self._blocking: Failure | None = None  # why there is no picture
+        self._new_backgrounds: set[str] = set()
+        self._build()
+        self._connect()
+        self._restore()
+        for note in (*live.notes, *window.notes):
+            self._say("settings", note, "warn")
+
+    # ---- what the window is made of --------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.setWindowTitle("Mattecam")
+        self.setWindowIcon(app_icon())
+        self.setAcceptDrops(True)
+        self.resize(1180, 740)
+        self.actions_: Actions = make_actions(self)
+        self._menus = fill_menus(self, self.actions_)
+        self.messages = MessageBar()
+        self.preview = Preview()
+        self.notice = self.preview.notice
+        self.side = SidePanel()
+        self.thumbnails = Thumbnails(self)
+        self.weights = WeightsOffer(self.notice)
+
+        middle = QWidget()
+        columns = QHBoxLayout(middle)
+        columns.setContentsMargins(0, 0, 0, 0)
+        columns.setSpacing(0)
+        left = QVBoxLayout()
+        left.setSpacing(0)
+        left.addWidget(self.preview, 1)
+        self._strip = self._build_strip()
+        left.addWidget(self._strip)
+        columns.addLayout(left, 1)
+        columns.addWidget(self.side)
+        self._bottom = self._build_bottom()
+        central = QWidget()
+        rows = QVBoxLayout(central)
+        rows.setContentsMargins(0, 0, 0, 0)
+        rows.setSpacing(0)
+        rows.addWidget(self.messages)
+        rows.addWidget(middle, 1)
+        rows.addWidget(self._bottom)
+        self.setCentralWidget(central)
+        self._tray = self._build_tray()
+        self._save_timer = QTimer(self)
+        self._save_timer.setSingleShot(True)
+        self._save_timer.setInterval(_SAVE_AFTER)
+        self._save_timer.timeout.connect(self._save)
+        # A click must not leave the focus on a button: Space would then press it, not pause.
+        for button in self.findChildren(QAbstractButton):
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+
+    def _build_strip(self) -> QWidget:
+        """Under the preview: the modes, and what is in use."""
+        strip = QWidget()
+        layout = QHBoxLayout(strip)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.setSpacing(12)
+        self.source_button = QToolButton()
+        self.source_button.setObjectName("source")
+        self.source_button.setIcon(icon("camera"))
+        self.source_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.source_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.source_button.setAccessibleName(self.tr("Choose the camera"))
+        self.source_button.setText("\N{EN SPACE}" + self.tr("Camera"))
+        self._source_menu = QMenu(self.source_button)
+        self._source_menu.aboutToShow.connect(self._fill_source_menu)
+        self.source_button.setMenu(self._source_menu)
+        self.modes = Segments(list(self.actions_.modes.values()), self.tr("What is shown"))
+        self.engine_label = QLabel()
+        self.engine_label.setProperty("muted", True)
+        self.engine_label.setAccessibleName(self.tr("Engine"))
+        layout.addWidget(self.source_button)
+        layout.addStretch(1)
+        layout.addWidget(self.modes)
+        layout.addStretch(1)
+        layout.addWidget(self.engine_label)
+        return strip
+
+    def _build_bottom(self) -> QWidget:
+        """The outputs' switches, what one does in a call, and the line of truth."""
+        bottom = QWidget()
+        bottom.setObjectName("bottom")
+        layout = QHBoxLayout(bottom)
+        layout.setContentsMargins(12, 8, 12, 8)
+        layout.setSpacing(8)
+        # A recorder, when there is one, is one more switch in this row.
+        self.outputs = OutputRow()
+        layout.addWidget(self.outputs)
+        self._tool_buttons: list[QToolButton] = []
+        for action in (
+            self.actions_.pause,
+            self.actions_.freeze,
+            self.actions_.away,
+            self.actions_.snapshot,
+        ):
+            button = QToolButton()
+            button.setDefaultAction(action)
+            button.setIconSize(QSize(18, 18))
+            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+            button.setAccessibleName(action.text().replace("&", ""))
+            # The style puts no room between picture and words.
+            action.setIconText("\N{EN SPACE}" + action.text().replace("&", ""))
+            self._tool_buttons.append(button)
+            layout.addWidget(button)
+        layout.addStretch(1)
+        self.truth = TruthLine()
+        self.truth.clicked.connect(lambda: self.show_section("performance"))
+        layout.addWidget(self.truth)
+        return bottom
+
+    def _build_tray(self) -> QSystemTrayIcon | None:
+        if not QSystemTrayIcon.isSystemTrayAvailable():
+            return None
+        tray = QSystemTrayIcon(app_icon(), self)
+        tray.setToolTip("Mattecam")
+        menu = QMenu(self)
+        front = QAction(self.tr("Show the window"), menu)
+        front.triggered.connect(self.to_front)
+        menu.addActions([front, self.actions_.pause, self.actions_.quit])
+        tray.setContextMenu(menu)
+        tray.activated.connect(self._tray_clicked)
+        tray.show()
+        return tray
+
+    def _connect(self) -> None:
+        bridge, actions = self._bridge, self.actions_
+        bridge.ready.connect(self._loaded)
+        bridge.unusable.connect(self._unusable)
+        bridge.frame_ready.connect(self._take_picture)
+        bridge.failed.connect(self._failed)
+        bridge.state_changed.connect(self._state_changed)
+        bridge.stats_changed.connect(self._show_stats)
+        bridge.info_changed.connect(self._show_info)
+        self._cameras_changed.connect(self._show_cameras)
+        self.outputs.wanted.connect(self._outputs_wanted)
+        self.outputs.unusable.connect(self._output_refused)
+        self.outputs.recovered.connect(lambda name: self.messages.settle(f"output {name}"))
+        self._snapshot_done.connect(self._snapshot_saved)
+        for panel in self.side.panels:
+            panel.changes.connect(self._change_from_panel)
+            panel.refused.connect(lambda sentence: self._say("settings", sentence, "warn"))
+        self.side.background.added.connect(self.add_backgrounds)
+        self.side.background.kinds_changed.connect(lambda kinds: self._keep(kinds=kinds))
+        self.side.background.gallery.changed.connect(self._keep_gallery)
+        self.thumbnails.done.connect(self._thumbnail_done)
+        self.thumbnails.failed.connect(self._thumbnail_failed)
+        self.weights.ready.connect(self._weights_ready)
+        self.weights.failed.connect(self._weights_failed)
+        self.weights.ended.connect(self._update_notice)
+        self.side.profiles.saved.connect(self.save_profile)
+        self.side.profiles.chosen.connect(self.load_profile)
+        self.side.profiles.removed.connect(self.remove_profile)
+        self.preview.split_moved.connect(lambda share: self._keep(split=share))
+        self.preview.double_clicked.connect(actions.full_screen.trigger)
+        self._theme.changed.connect(self._theme_changed)
+        self.side.folded.connect(lambda closed: self._keep(closed=closed))
+        for mode, action in actions.modes.items():
+            action.triggered.connect(lambda _=False, chosen=mode: self.set_mode(chosen))
+        for name, action in actions.appearances.items():
+            action.triggered.connect(lambda _=False, chosen=name: self.set_appearance(chosen))
+        actions.add_background.triggered.connect(self.side.background.ask_for_files)
+        actions.open_clip.triggered.connect(self.side.camera.ask_for_file)
+        actions.snapshot.triggered.connect(self.snapshot)
+        actions.settings.triggered.connect(self.show_settings)
+        actions.quit.triggered.connect(self.close)
+        actions.full_screen.toggled.connect(self.set_full_screen)
+        actions.leave_full_screen.triggered.connect(lambda: actions.full_screen.setChecked(False))
+        actions.panel.toggled.connect(self._set_panel)
+        actions.frame_times.toggled.connect(lambda on: self._keep(frame_times=on))
+        actions.next_background.triggered.connect(self.side.background.choose_next)
+        actions.mirror.triggered.connect(lambda on: self.change(mirror_preview=on))
+        for showing in (actions.pause, actions.freeze, actions.away):
+            showing.triggered.connect(lambda on, action=showing: self._show_to_others(action, on))
+        actions.retry.triggered.connect(self.retry)
+        actions.demo.triggered.connect(lambda: self.change(source=_DEMO))
+        actions.virtual_camera.triggered.connect(self.outputs.toggle_first)
+        actions.keys.triggered.connect(self._show_keys)
+        actions.performance.triggered.connect(lambda: self.show_section("performance"))
+        actions.doctor.triggered.connect(self.show_doctor)
+        actions.log.triggered.connect(self.open_log)
+        actions.about.triggered.connect(self._show_about)
+        application = QApplication.instance()
+        if application is not None:
+            application.installEventFilter(self)
+
+    def _restore(self) -> None:
+        """The window as it was left."""
+        window = self._window
+        if window.geometry:
+            self.restoreGeometry(QByteArray.fromBase64(window.geometry.encode("ascii", "ignore")))
+        self.side.fold(window.closed)
+        self.actions_.panel.setChecked(window.panel)
+        self.side.setVisible(window.panel)
+        self.actions_.frame_times.setChecked(window.frame_times)
+        self.actions_.modes[window.mode].setChecked(True)
+        self.preview.set_mode(window.mode)
+        self.preview.set_split(window.split)
+        self.actions_.appearances[window.appearance].setChecked(True)
+        self._theme.choose(window.appearance)
+        self.side.background.remember(window.kinds)
+        fresh = [spec for spec in samples() if spec not in window.known_samples]
+        there = set(samples())
+        for spec in (*window.gallery, *fresh):
+            if not spec.startswith("sample/") or spec in there:
+                self.side.background.gallery.add(spec, moves=_is_video(spec))
+        self._show_profiles()
+        self._show_live()
+        self.notice.say(self.tr("Starting…"), symbol="camera")
+
+    # ---- beginning and end -----------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Starts what works behind the window. Returns at once."""
+        self._bridge.prepare()
+
+    def _loaded(self) -> None:
+        if self._ended:
+            return  # it was closed while the parts were being imported
+        for panel in self.side.panels:
+            panel.load()
+        self.outputs.load()
+        self.actions_.virtual_camera.setEnabled(bool(self.outputs.switches))
+        self._keep_gallery()
+        self._show_live()
+        self.thumbnails.ask(self.side.background.gallery.specs())
+        # Found out beside Qt's thread: it may take a second.
+        self._watch = self._start_watch(self._cameras_changed.emit)
+        if self._wants_camera(self._live):
+            QTimer.singleShot(_CAMERAS_AT_LATEST, self._start)
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self._begun or self._ended:
+            return
+        self._begun = True
+        try:
+            self._bridge.apply(self._effective())
+            self._bridge.start()
+        except MattecamError as error:
+            self._start_without(error)
+
+    def _start_without(self, error: MattecamError) -> None:
+        """A setting names what is not there any more: a picture that was deleted, an output."""
+        self._say("settings", str(error), "warn")
+        plain = LiveSettings()
+        self._live = self._live.but(
+            background=plain.background, temporal=plain.temporal, outputs=()
+        )
+        self._show_live()
+        self._save_timer.start()
+        try:
+            self._bridge.apply(self._effective())
+            self._bridge.start()
+        except MattecamError as second:
+            self._live = self._live.but(engine="auto", device="auto", source=_DEMO)
+            log.warning("the settings cannot be used: %s", second)
+            self._bridge.apply(self._effective())
+            self._bridge.start()
+
+    def _unusable(self, why: str) -> None:
+        text = self.tr("A part of the program is missing ({0}). Install it again: make setup.")
+        self.notice.say(self.tr("Mattecam cannot start"), text.format(why), symbol="error")
+
+    def end(self) -> None:
+        """Stops everything and saves. May be called twice."""
+        if self._ended:
+            return
+        self._ended = True
+        application = QApplication.instance()
+        if application is not None:
+            application.removeEventFilter(self)
+        self._save()
+        if self._tray is not None:
+            self._tray.hide()
+        self.weights.cancel()
+        self.thumbnails.cancel()
+        self.side.doctor.cancel()
+        if self._watch is not None:
+            self._watch.stop(1.0)
+        left = self._bridge.stop()
+        if left:
+            log.warning("threads that did not end: %s", ", ".join(left))
+        self.thumbnails.wait(2.0)
+        self.weights.wait(2.0)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
+        geometry = self.saveGeometry().toBase64().data().decode("ascii")
+        self._window = self._window.but(geometry=geometry)
+        # Gone at once; what has to end does so behind it.
+        self.hide()
+        self.end()
+        super().closeEvent(event)
+
+    # ---- settings --------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> LiveSettings:
+        """What the user has set; the demo clip that stands in for a camera is not among it."""
+        return self._live
+
+    @property
+    def remembered(self) -> WindowSettings:
+        return self._window
+
+    def change(self, **changes: Any) -> bool:
+        """Sets, applies, shows and saves; whether it could be. What cannot, is said."""
+        try:
+            new = self._live.but(**changes)
+        except OptionError as error:
+            self._say("settings", str(error), "warn")
+            self._show_live()
+            return False
+        return self._take(new)
+
+    def _change_from_panel(self, changes: dict[str, Any]) -> None:
+        self.change(**changes)
+
+    def _take(self, new: LiveSettings) -> bool:
+        old, stood_in = self._live, self._stand_in
+        if new.source != old.source:
+            self._stand_in = False
+        self._live = new
+        try:
+            if self._begun:
+                self._bridge.apply(self._effective())
+        except MattecamError as error:
+            self._live, self._stand_in = old, stood_in
+            self._say("settings", str(error), "warn")
+            self._show_live()
+            return False
+        self.messages.settle("settings")
+        if new.source != old.source:
+            self.messages.settle("source")
+            self._blocking = None
+            self.preview.clear()
+            self._update_notice()
+        self._show_live()
+        self._save_timer.start()
+        return True
+
+    def _effective(self) -> LiveSettings:
+        """What the pipeline gets: the demo clip where it stands in for a camera."""
+        return self._live.but(source=_DEMO) if self._stand_in else self._live
+
+    def _keep(self, **changes: Any) -> None:
+        """Remembers something of the window itself."""
+        self._window = self._window.but(**changes)
+        self._save_timer.start()
+
+    def _keep_gallery(self) -> None:
+        self._keep(
+            gallery=tuple(self.side.background.gallery.specs()), known_samples=tuple(samples())
+        )
+
+    def _save(self) -> None:
+        self._save_timer.stop()
+        try:
+            self._live_file.save(self._live)
+            self._window_file.save(self._window)
+        except MattecamError as error:
+            self._say("save", str(error), "warn", self.tr("Try again"), self._save)
+        else:
+            self.messages.settle("save")
+
+    def _show_live(self) -> None:
+        for panel in self.side.panels:
+            panel.show_settings(self._live)
+        self.preview.set_mirror(self._live.mirror_preview)
+        self.actions_.mirror.setChecked(self._live.mirror_preview)
+        self.outputs.show_specs(self._live.outputs)
+
+    # ---- profiles --------------------------------------------------------------------------------
+
+    def save_profile(self, name: str) -> None:
+        name = _UNSAFE.sub(" ", name).strip()[:60]
+        if not name:
+            return
+        try:
+            live_settings_file(profiles_folder() / f"{name}.json").save(self._live)
+        except MattecamError as error:
+            self._say("profile", str(error), "warn")
+            return
+        self._keep(profile=name)
+        self._show_profiles()
+
+    def load_profile(self, name: str) -> None:
+        loaded = live_settings_file(profiles_folder() / f"{name}.json").load()
+        for note in loaded.notes:
+            self._say("profile", note, "warn")
+        if self._take(loaded.settings):
+            self._keep(profile=name)
+
+    def remove_profile(self, name: str) -> None:
+        try:
+            (profiles_folder() / f"{name}.json").unlink(missing_ok=True)
+        except OSError as error:
+            self._say("profile", self.tr("{0} cannot be removed: {1}.").format(name, error), "warn")
+        self._keep(profile="")
+        self._show_profiles()
+
+    def _show_profiles(self) -> None:
+        names = sorted(path.stem for path in profiles_folder().glob("*.json"))
+        self.side.profiles.show_profiles(names, self._window.profile)
+
+    # ---- cameras ---------------------------------------------------------------------------------
+
+    def _wants_camera(self, settings: LiveSettings) -> bool:
+        return settings.source.partition(":")[0] == "camera"
+
+    def _show_cameras(self, cameras: Sequence[CameraInfo]) -> None:
+        """Now, and whenever one came or went."""
+        self._cameras = tuple(cameras)
+        self.side.camera.set_cameras(self._cameras)
+        if not self._wants_camera(self._live):
+            return
+        if not self._begun:
+            self._stand_in = not self._cameras
+            if self._stand_in:
+                self._say(
+                    "camera",
+                    self.tr("No camera is connected, so you see the demo clip."),
+                    "info",
+                )
+            self._start()
+        elif self._stand_in and self._cameras:
+            # Asked, not done: the room is never shown by surprise.
+            self._say(
+                "camera",
+                self.tr("{0} is connected.").format(self._cameras[0].name),
+                "info",
+                self.tr("Use it"),
+                self._use_camera,
+            )
+        else:
+            self._bridge.retry()
+
+    def _use_camera(self) -> None:
+        if not self._cameras:
+            return
+        wanted = f"camera:{self._cameras[0].id}"
+        if self._live.source == wanted:
+            self._stand_in = False
+            self.preview.clear()
+            self._bridge.apply(self._effective())
+        else:
+            self.change(source=wanted)
+
+    def _fill_source_menu(self) -> None:
+        self._source_menu.clear()
+        for spec, words in self.side.camera.choices():
+            entry = self._source_menu.addAction(words)
+            if entry is not None:
+                entry.setCheckable(True)
+                entry.setChecked(spec == self._effective().source)
+                entry.triggered.connect(lambda _=False, chosen=spec: self._choose_source(chosen))
+
+    def _choose_source(self, spec: str) -> None:
+        if self._stand_in and spec == self._live.source:
+            self._use_camera()
+        else:
+            self.side.camera.choose(spec)
+
+    # ---- what the pipeline tells -----------------------------------------------------------------
+
+    def _take_picture(self) -> None:
+        picture = self._bridge.take()
+        if picture is None or self.actions_.pause.isChecked():
+            return
+        if isinstance(picture, Composite):
+            self.preview.show_composite(picture)
+            if self.notice.isVisible() and self._blocking is None and not self.weights.runs:
+                self.notice.hide()
+            self._bridge.shown(picture)
+        elif isinstance(picture, Frame):
+            self.preview.show_frame(picture)
+
+    def _state_changed(self, state: State) -> None:
+        from app.live import State as States
+
+        actions = self.actions_
+        actions.pause.setChecked(state is States.PAUSED)
+        actions.freeze.setChecked(state is States.FROZEN)
+        actions.away.setChecked(state is States.CARD)
+        actions.pause.setIcon(icon("play" if state is States.PAUSED else "pause"))
+        if state is States.PAUSED:
+            self.preview.clear()
+        elif state is States.RUNNING:
+            self._blocking = None
+            for key in ("source", "engine", "matting", "compose"):
+                self.messages.settle(key)
+        told = {
+            States.FROZEN: self.tr("The others see a still picture of you."),
+            States.CARD: self.tr("The others see the “be right back” picture."),
+        }
+        if state in told:
+            self._say("others", told[state], "info", self.tr("Go live"), self._bridge.resume)
+        else:
+            self.messages.settle("others")
+        self._update_notice()
+
+    def _failed(self, failure: Failure) -> None:
+        output = failure.where.removeprefix("output ")
+        if output != failure.where:
+            self._output_failed(output, failure)
+            return
+        if failure.where in ("source", "engine", "matting", "compose"):
+            self._blocking = failure
+            self._update_notice()
+        if failure.where == "engine":
+            self.engine_label.setText(self.tr("No network"))
+        if isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):
+            return  # the notice in the preview says it, with the button
+        level: Level = "warn" if failure.retried else "bad"
+        if failure.where == "background":
+            self._say("background", str(failure), level, self.tr("Blur instead"), self._blur)
+        elif failure.where == "source" and not failure.retried:
+            self._say("source", str(failure), level, self.tr("Use the demo clip"), self._use_demo)
+        elif failure.where in ("source", "engine", "matting", "compose"):
+            self._say(failure.where, str(failure), level, self.tr("Try again"), self.retry)
+        else:
+            self._say(failure.where, str(failure), level, self.tr("Open the log"), self.open_log)
+
+    def _blur(self) -> None:
+        self.side.background.choose("blur")
+
+    def _use_demo(self) -> None:
+        self.change(source=_DEMO)
+
+    def retry(self) -> None:
+        """What failed starts again; a source that went away is tried at once."""
+        try:
+            self._bridge.retry()
+        except MattecamError as error:
+            self._say("settings", str(error), "warn")
+
+    def _show_info(self, info: Info) -> None:
+        self.side.performance.show_info(info)
+        self.source_button.setText("\N{EN SPACE}" + self._source_words(info))
+        self.source_button.setToolTip(info.source)
+        engine = info.engine
+        if engine is None:
+            self.engine_label.setText(self.tr("Loading the network…"))
+        else:
+            self.engine_label.setText(f"{engine.engine} · {engine.device} · {info.network_size}")
+            self.engine_label.setToolTip(str(engine))
+            if engine.note:
+                self._say("note", engine.note, "info")
+        self.outputs.show_info(info)
+
+    def _source_words(self, info: Info) -> str:
+        words = info.source.split(",")[0] or self.tr("Camera")
+        if self._stand_in or self._live.source == _DEMO:
+            words = self.tr("Demo clip")
+        elif "/" in words or "\\" in words:
+            words = Path(words).name
+        if info.frame_size is not None:
+            words += f"  {info.frame_size[0]}×{info.frame_size[1]}"
+        metrics = self.source_button.fontMetrics()
+        return metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, 260)
+
+    def _show_stats(self, stats: Snapshot) -> None:
+        self.outputs.show_stats(stats)
+        times = self.preview.frame_ms if self._window.frame_times else None
+        self.side.performance.show_stats(stats, preview_fps=self.preview.fps, frame_ms=times)
+        self.truth.show_stats(stats, self._live.outputs)
+
+    # ---- the notice in the middle of the preview -------------------------------------------------
+
+    def _update_notice(self) -> None:
+        from app.live import State as States
+
+        if self.weights.runs:
+            return
+        state, failure = self._bridge.state, self._blocking
+        again = Action(self.tr("Try again"), self.retry)
+        if state is States.PAUSED:
+            self.notice.say(
+                self.tr("Paused"),
+                self.tr("The camera is released. The others see a neutral picture."),
+                symbol="pause",
+                actions=(Action(self.tr("Resume"), self._bridge.resume),),
+            )
+        elif failure is not None and isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):
+            self.weights.offer(self._live.weights, str(failure))
+        elif failure is not None and failure.where == "source" and self.preview.is_empty:
+            clip = Action(self.tr("Use the demo clip"), self._use_demo)
+            actions = (again, clip) if failure.retried else (clip, again)
+            self.notice.say(self.tr("No picture"), str(failure), symbol="camera", actions=actions)
+        elif failure is not None and state is States.FAILED:
+            self.notice.say(
+                self.tr("The picture has stopped"), str(failure), symbol="error", actions=(again,)
+            )
+        elif self.preview.is_empty and not self._ended:
+            self.notice.say(self.tr("Starting…"), symbol="camera")
+        else:
+            self.notice.hide()
+
+    def _weights_ready(self, name: str) -> None:
+        self._blocking = None
+        self.messages.settle("weights")
+        self.side.engine.load()
+        if name != self._live.weights:
+            self.change(weights=name)
+        self.retry()
+
+    def _weights_failed(self, sentence: str) -> None:
+        self._say("weights", sentence, "bad", self.tr("Try again"), self.weights.fetch)
+
+    # ---- outputs ---------------------------------------------------------------------------------
+
+    def set_output(self, name: str, *, on: bool) -> None:
+        self.outputs.turn(name, on=on)
+
+    def _outputs_wanted(self, specs: tuple[str, ...]) -> None:
+        for spec in {*specs, *self._live.outputs}:
+            self.messages.settle(f"output {name_of(spec)}")
+        self.change(outputs=specs)
+
+    def _output_failed(self, spec: str, failure: Failure) -> None:
+        name = name_of(spec)
+        if failure.retried:
+            self._say(f"output {name}", str(failure), "warn", self.tr("Doctor"), self.show_doctor)
+            self.outputs.show_lost(spec, str(failure))
+            return
+        if spec in self._live.outputs:
+            outputs = tuple(other for other in self._live.outputs if other != spec)
+            self._take(self._live.but(outputs=outputs))
+        self._output_refused(name, str(failure))
+
+    def _output_refused(self, name: str, sentence: str) -> None:
+        self._say(f"output {name}", sentence, "bad", self.tr("Doctor"), self.show_doctor)
+        if not self._window.doctor_shown:
+            self._keep(doctor_shown=True)
+            self.show_doctor()
+
+    def _show_to_others(self, action: QAction, on: bool) -> None:
+        """Pause, freeze, be right back: one at a time. What is shown follows the pipeline."""
+        actions = self.actions_
+        calls = {
+            actions.pause: self._bridge.pause,
+            actions.freeze: self._bridge.freeze,
+            actions.away: self._bridge.show_card,
+        }
+        if on:
+            calls[action]()
+        else:
+            self._bridge.resume()
+
+    # ---- backgrounds -----------------------------------------------------------------------------
+
+    def add_backgrounds(self, paths: Sequence[Path]) -> None:
+        """Files of the user's own. Each is looked at first; the last one that works is chosen."""
+        if not self._bridge.is_ready:
+            return
+        from app.backgrounds import backgrounds
+
+        specs = []
+        for path in paths:
+            kind = next((e.name for e in backgrounds.entries() if e.factory.reads(path)), None)
+            if kind is None:
+                self._say(
+                    "background",
+                    self.tr("{0} is neither a picture nor a video.").format(path.name),
+                    "warn",
+                )
+                continue
+            specs.append(f"{kind}:{path}")
+        self._new_backgrounds.update(specs)
+        self.thumbnails.ask(specs)
+
+    def _thumbnail_done(self, spec: str, image: QImage) -> None:
+        gallery = self.side.background.gallery
+        if spec in self._new_backgrounds:
+            self._new_backgrounds.discard(spec)
+            self.messages.settle("background")
+            gallery.add(spec, moves=_is_video(spec))
+            self._keep_gallery()
+            self.side.background.choose(spec)
+        gallery.set_thumbnail(spec, image)
+
+    def _thumbnail_failed(self, spec: str, sentence: str) -> None:
+        if spec in self._new_backgrounds:
+            self._new_backgrounds.discard(spec)
+            self._say("background", sentence, "warn")
+        else:
+            self.side.background.gallery.set_broken(spec, sentence)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        if event is not None and local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        if event is not None:
+            event.acceptProposedAction()
+            self.add_backgrounds(local_files(event.mimeData()))
+
+    # ---- what the user does with the window ------------------------------------------------------
+
+    def set_mode(self, mode: Mode) -> None:
+        self.actions_.modes[mode].setChecked(True)
+        self.preview.set_mode(mode)
+        self._keep(mode=mode)
+
+    def set_appearance(self, name: str) -> None:
+        self._theme.choose(name)
+        self._keep(appearance=name)
+
+    def set_full_screen(self, on: bool) -> None:
+        """Only the picture. Escape or F11 brings the rest back."""
+        bar = self.menuBar()
+        for widget in (bar, self._strip, self._bottom):
+            if widget is not None:
+                widget.setVisible(not on)
+        self.side.setVisible(not on and self._window.panel)
+        self.actions_.leave_full_screen.setEnabled(on)
+        if on:
+            self.showFullScreen()
+        else:
+            self.showNormal()
+
+    def _set_panel(self, on: bool) -> None:
+        self.side.setVisible(on)
+        self._keep(panel=on)
+
+    def show_settings(self) -> None:
+        """Brings the side panel up and puts the keyboard into it."""
+        self.show_section("background")
+
+    def show_section(self, name: str) -> None:
+        self.actions_.panel.setChecked(True)
+        self.side.show_section(name)
+
+    def show_doctor(self) -> None:
+        self.actions_.panel.setChecked(True)
+        self.side.show_doctor()
+
+    def snapshot(self) -> None:
+        """What the preview shows, to the Pictures folder."""
+        composite = self.preview.composite
+        if composite is None:
+            self._say("snapshot", self.tr("There is no picture yet to save."), "info")
+            return
+        view = {
+            Mode.MATTE: View.MATTE,
+            Mode.CUTOUT: View.FOREGROUND,
+            Mode.ORIGINAL: View.ORIGINAL,
+            Mode.SPLIT: View.SIDE_BY_SIDE,
+        }.get(self.preview.mode, View.COMPOSITE)
+        snapshot_job(
+            composite,
+            view,
+            mirror=self._live.mirror_preview,
+            folder=self._pictures or pictures_folder(),
+            on_done=self._snapshot_done.emit,
+        ).start()
+
+    def _snapshot_saved(self, job: Job[Path]) -> None:
+        if job.error is not None:
+            self._say("snapshot", str(job.error), "bad")
+            return
+        path = job.result()
+        self._say(
+            "snapshot",
+            self.tr("Saved: {0}").format(path.name),
+            "info",
+            self.tr("Show it"),
+            lambda: _open(path.parent),
+        )
+
+    def open_log(self) -> None:
+        path = log_path()
+        _open(path if path.is_file() else path.parent)
+
+    def to_front(self) -> None:
+        self.showNormal()
+        self.raise_()
+        self.activateWindow()
+
+    def _tray_clicked(self, reason: QSystemTrayIcon.ActivationReason) -> None:
+        if reason is QSystemTrayIcon.ActivationReason.Trigger:
+            self.to_front()
+
+    def _show_keys(self) -> None:
+        listed = [
+            f"{action.shortcut().toString()} {action.text().replace('&', '').rstrip('…')}"
+            for action in self.actions_.all()
+            if not action.shortcut().isEmpty()
+        ]
+        self._say("help", " · ".join(listed), "info")
+
+    def _show_about(self) -> None:
+        text = self.tr("Mattecam {0}: your picture, on another background, with MODNet.")
+        self._say("help", text.format(__version__), "info")
+
+    def _say(
+        self,
+        key: str,
+        text: str,
+        level: Level,
+        button: str = "",
+        run: Callable[[], None] | None = None,
+    ) -> None:
+        action = Action(button, run) if run is not None else None
+        self.messages.post(Message(key, text, level, action))
+
+    def _theme_changed(self) -> None:
+        self.preview.set_stage(self._theme.colors.stage)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        # A control that was reached with Tab takes Space for itself; elsewhere Space pauses.
+        if (
+            event is not None
+            and event.type() is QEvent.Type.ShortcutOverride
+            and isinstance(watched, (QAbstractButton, QComboBox))
+            and event.key() == Qt.Key.Key_Space  # type: ignore[attr-defined]
+        ):
+            event.accept()
+            return True
+        return super().eventFilter(watched, event)
+
+
+def _is_video(spec: str) -> bool:
+    """By the file's own beginning, where it is there."""
+    from app.sources.pictures import looks_like_picture
+
+    if spec.startswith("sample/"):
+        return False
+    return not looks_like_picture(Path(spec.partition(":")[2]))
+
+
+def _open(path: Path) -> None:
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path)))
