@@ -200,14 +200,17 @@ def test_ctrl_c_leaves_a_clip_that_plays_and_exits_with_130(tmp_path: Path) -> N
         cwd=ROOT,
         stderr=subprocess.PIPE,
         text=True,
+        # Whoever runs the tests in the background has SIGINT ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
-    try:
-        # Its own fragments are the event: the file has grown beyond a header.
-        _wait_until_larger(out, 200_000, process)
-        process.send_signal(signal.SIGINT)
-        _, err = process.communicate(timeout=60)
-    finally:
-        process.kill()
+    with process:
+        try:
+            # Its own fragments are the event: the file has grown beyond a header.
+            _wait_until_larger(out, 200_000, process)
+            process.send_signal(signal.SIGINT)
+            _, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "Traceback" not in err
     assert 0 < len(times(out)) < 4000
