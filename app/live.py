@@ -31,6 +31,7 @@ from app.frames import Composite, Frame, Matte
 from app.modnet.preprocess import NetworkSize, grid_for
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.runtime.mailbox import Mailbox
+from app.runtime.memory import find_trim
 from app.runtime.stage import Stage, Work, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 _STATS_EVERY = 1.0  # seconds
 _WATCH_EVERY = 0.5
+_TRIM_EVERY = 10.0
 # A write that has not come back for this long, in seconds, is said to block.
 _BLOCKED = 2.0
 # So long a new capture thread waits for the old one to release the device.
@@ -983,6 +985,8 @@ class _Events(Work[Callable[[], None]]):
         self._watch = watch
         self._watch_at = time.monotonic() + _WATCH_EVERY
         self._stats_at = time.monotonic() + _STATS_EVERY
+        self._trim = find_trim()
+        self._trim_at = time.monotonic() + _TRIM_EVERY
 
     def due(self) -> float:
         return self._watch_at
@@ -999,6 +1003,9 @@ class _Events(Work[Callable[[], None]]):
         if with_stats:
             self._stats_at = now + _STATS_EVERY
         self._safely(lambda: self._watch(with_stats=with_stats))
+        if now >= self._trim_at:
+            self._trim_at = now + _TRIM_EVERY
+            self._trim()
 
     def _safely(self, call: Callable[[], None]) -> None:
         try:

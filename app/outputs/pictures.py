@@ -109,7 +109,7 @@ def write_picture(path: Path, picture: Picture) -> None:
         raise OutputError(f"{path} cannot hold a picture of {width}x{height}: {error}.") from error
     part = path.with_name(f".{path.name}.part")
     try:
-        part.write_bytes(coded.getbuffer())
+        part.write_bytes(coded.getvalue())
         os.replace(part, path)
     except OSError as error:
         part.unlink(missing_ok=True)

@@ -33,7 +33,7 @@ from app.outputs.disk import (
     output_error,
 )
 from app.sources.base import ColourTags, SourceInfo
-from app.sources.colour import BT709, FULL, LIMITED, SWSCALE_MATRIX
+from app.sources.colour import BT709, BT2020, CAN_MAKE_BT2020, FULL, LIMITED, SWSCALE_MATRIX
 
 _log = logging.getLogger(__name__)
 
@@ -410,6 +410,9 @@ def fit_inside(picture: Picture, size: tuple[int, int]) -> Picture:
 def _tags_to_write(colour: ColourTags | None) -> ColourTags:
     """The source's own tags where its matrix can be written, else BT.709."""
     if colour is None or colour.matrix not in SWSCALE_MATRIX:
+        return BT709
+    # PyAV before 18, the last one for Python 3.10, converts to BT.2020 with another matrix.
+    if colour.matrix in BT2020 and not CAN_MAKE_BT2020:
         return BT709
     # BT.2020 with constant luminance cannot be made; its sibling has the same coefficients.
     matrix = 9 if colour.matrix == 10 else colour.matrix

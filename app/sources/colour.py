@@ -6,6 +6,7 @@ A clip that does not say its matrix is taken as BT.709 where it is HD (width >= 
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from app.sources.base import ColourTags
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 UNSPECIFIED = 2
 BT709 = ColourTags(matrix=1, primaries=1, transfer=1)
 SMPTE170M = 6
+BT2020 = (9, 10)
+CAN_MAKE_BT2020 = int(version("av").partition(".")[0]) >= 18
 
 # AVCOL_SPC_* -> the matrix of swscale (SWS_CS_*) that does it.
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
