@@ -12,22 +12,14 @@ from app.cli import cli
 
 
 @cli.command()
+@shared.with_chain(background="color:#00b140")
 def bench(
+    chain: shared.Chain,
     input: Annotated[  # noqa: A002
         str, typer.Argument(metavar="[INPUT]", help="A clip, a picture, a folder, or demo.")
     ] = "demo",
     rounds: Annotated[int, typer.Option(min=1, help="Turns that each contender takes.")] = 5,
     frames: Annotated[int, typer.Option(min=1, help="Frames of the clip to go round.")] = 60,
-    weights: shared.Weights = None,
-    engine: shared.Engine = "auto",
-    device: shared.Device = "auto",
-    precision: shared.Precision = "auto",
-    size: shared.Size = "auto",
-    temporal: shared.Temporal = None,
-    refine: shared.Refine = None,
-    mirror: shared.Mirror = False,
-    plain: shared.Plain = False,
-    background: shared.Background = "color:#00b140",
     as_json: shared.Json = False,
 ) -> None:
     """Measure this chain and the naive loop (torch float32, float numpy) in one run.
@@ -38,21 +30,9 @@ def bench(
     from app.bench.contender import Job
     from app.cli.progress import progress_bar
 
-    settings = shared.chain_settings(
-        weights=weights,
-        engine=engine,
-        device=device,
-        precision=precision,
-        size=size,
-        temporal=temporal,
-        refine=refine,
-        mirror=mirror,
-        plain=plain,
-        background=background,
-    )
     with progress_bar("Measuring", unit="rounds") as bar:
         runs = compare(
-            Job(input, frames, settings),
+            Job(input, frames, chain),
             rounds=rounds,
             progress=lambda done, total: bar(done, total),
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 import typer
 
@@ -11,6 +14,11 @@ from app.errors import UsageError
 if TYPE_CHECKING:
     from app.chain import ChainSettings
 
+    Chain: TypeAlias = ChainSettings
+else:
+    Chain = Any  # app.chain draws in OpenCV, which --help must not wait for
+
+Command = TypeVar("Command", bound=Callable[..., None])
 _PANEL = "The matte"
 
 Weights = Annotated[
@@ -93,19 +101,52 @@ Json = Annotated[
 ]
 
 
-def chain_settings(
+def with_chain(*, background: str | None) -> Callable[[Command], Command]:
+    """Gives a command all of these options; it gets what they mean as `chain: Chain`.
+
+    background: the default of `--background`, or None for a command that shows none.
+    """
+
+    def decorate(command: Command) -> Command:
+        options = inspect.signature(_settings, eval_str=True).parameters
+        shared = {
+            name: option.replace(default=background) if name == "background" else option
+            for name, option in options.items()
+            if name != "background" or background is not None
+        }
+
+        @functools.wraps(command)
+        def with_settings(**given: Any) -> None:
+            chosen = {name: given.pop(name) for name in shared}
+            command(chain=_settings(**chosen), **given)
+
+        own = dict(inspect.signature(command, eval_str=True).parameters)
+        del own["chain"]
+        # typer reads the signature; keyword-only, because some of the defaults come before none.
+        parameters = [
+            parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+            for parameter in (*own.values(), *shared.values())
+        ]
+        vars(with_settings)["__signature__"] = inspect.Signature(parameters)
+        with_settings.__annotations__ = {p.name: p.annotation for p in parameters}
+        return cast(Command, with_settings)
+
+    return decorate
+
+
+def _settings(
     *,
-    weights: str | None,
-    engine: str,
-    device: str,
-    precision: str,
-    size: str,
-    temporal: str | None,
-    refine: str | None,
-    mirror: bool,
-    plain: bool,
-    background: str,
-) -> ChainSettings:
+    background: Background = "transparent",
+    weights: Weights = None,
+    engine: Engine = "auto",
+    device: Device = "auto",
+    precision: Precision = "auto",
+    size: Size = "auto",
+    temporal: Temporal = None,
+    refine: Refine = None,
+    mirror: Mirror = False,
+    plain: Plain = False,
+) -> Chain:
     """The settings that these options mean. `--plain` changes defaults; what is said wins."""
     from app.chain import ChainSettings
     from app.modnet.preprocess import NetworkSize

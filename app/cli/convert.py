@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 
 @cli.command()
+@shared.with_chain(background="blur")
 def convert(
+    chain: shared.Chain,
     input: Annotated[  # noqa: A002
         str, typer.Argument(metavar="INPUT", help="A video, a picture, a folder, or demo.")
     ],
@@ -33,7 +35,6 @@ def convert(
             "Transparent needs .webm, .mov, .png or a folder.",
         ),
     ],
-    background: shared.Background = "blur",
     view: Annotated[
         str,
         typer.Option(
@@ -46,15 +47,6 @@ def convert(
         float | None, typer.Option(help="Frames a second for a folder of pictures (25).")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
-    weights: shared.Weights = None,
-    engine: shared.Engine = "auto",
-    device: shared.Device = "auto",
-    precision: shared.Precision = "auto",
-    size: shared.Size = "auto",
-    temporal: shared.Temporal = None,
-    refine: shared.Refine = None,
-    mirror: shared.Mirror = False,
-    plain: shared.Plain = False,
     as_json: shared.Json = False,
 ) -> None:
     """Put the person in INPUT on another background.
@@ -73,18 +65,7 @@ def convert(
     conversion = Conversion(
         input=input,
         output=output,
-        settings=shared.chain_settings(
-            weights=weights,
-            engine=engine,
-            device=device,
-            precision=precision,
-            size=size,
-            temporal=temporal,
-            refine=refine,
-            mirror=mirror,
-            plain=plain,
-            background=background,
-        ),
+        settings=chain,
         view=chosen,
         rate=fps,
         force=force,

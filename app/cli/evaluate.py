@@ -45,7 +45,9 @@ ContactSheet = Annotated[
 
 
 @evaluate.command()
+@shared.with_chain(background=None)
 def images(
+    chain: shared.Chain,
     folder: Folder,
     protocol: Annotated[
         str,
@@ -55,15 +57,6 @@ def images(
     ] = "native",
     baseline: Baseline = False,
     contact_sheet: ContactSheet = None,
-    weights: shared.Weights = None,
-    engine: shared.Engine = "auto",
-    device: shared.Device = "auto",
-    precision: shared.Precision = "auto",
-    size: shared.Size = "auto",
-    temporal: shared.Temporal = None,
-    refine: shared.Refine = None,
-    mirror: shared.Mirror = False,
-    plain: shared.Plain = False,
     as_json: shared.Json = False,
 ) -> None:
     """Measure pictures: DIR has image/ and beside it alpha/ (or matte/, or pha/).
@@ -76,22 +69,10 @@ def images(
 
     if contact_sheet is not None:
         check_picture_path(contact_sheet, what="A contact sheet")
-    settings = shared.chain_settings(
-        weights=weights,
-        engine=engine,
-        device=device,
-        precision=precision,
-        size=size,
-        temporal=temporal,
-        refine=refine,
-        mirror=mirror,
-        plain=plain,
-        background="transparent",
-    )
     conditions = Conditions(protocol=_protocol(protocol), baseline=baseline)
     stills = find_stills(folder)
     report = _with_bar(
-        lambda bar: evaluate_stills(stills, settings, conditions, progress=bar), unit="pictures"
+        lambda bar: evaluate_stills(stills, chain, conditions, progress=bar), unit="pictures"
     )
     if contact_sheet is not None:
         write_contact_sheet(report, contact_sheet)
@@ -99,7 +80,9 @@ def images(
 
 
 @evaluate.command()
+@shared.with_chain(background=None)
 def video(
+    chain: shared.Chain,
     folder: Folder,
     max_frames: Annotated[
         int | None, typer.Option(min=1, help="Of each clip, so many frames at most.")
@@ -128,15 +111,6 @@ def video(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw the error of each clip over time here."),
     ] = None,
-    weights: shared.Weights = None,
-    engine: shared.Engine = "auto",
-    device: shared.Device = "auto",
-    precision: shared.Precision = "auto",
-    size: shared.Size = "auto",
-    temporal: shared.Temporal = None,
-    refine: shared.Refine = None,
-    mirror: shared.Mirror = False,
-    plain: shared.Plain = False,
     as_json: shared.Json = False,
 ) -> None:
     """Measure clips: DIR holds folders with com/ and pha/, or NAME.mp4 with NAME.alpha.mp4.
@@ -155,18 +129,6 @@ def video(
             check_picture_path(path, what=what)
     if fps is not None and not 0.001 <= fps <= 1000:
         raise UsageError("--fps must lie between 0.001 and 1000.")
-    settings = shared.chain_settings(
-        weights=weights,
-        engine=engine,
-        device=device,
-        precision=precision,
-        size=size,
-        temporal=temporal,
-        refine=refine,
-        mirror=mirror,
-        plain=plain,
-        background="transparent",
-    )
     conditions = Conditions(
         protocol=_protocol(protocol),
         max_frames=max_frames,
@@ -176,7 +138,7 @@ def video(
     )
     clips = find_clips(folder)
     report = _with_bar(
-        lambda bar: evaluate_clips(clips, settings, conditions, progress=bar), unit="frames"
+        lambda bar: evaluate_clips(clips, chain, conditions, progress=bar), unit="frames"
     )
     if contact_sheet is not None:
         write_contact_sheet(report, contact_sheet)

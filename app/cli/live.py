@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 @cli.command()
+@shared.with_chain(background="blur")
 def live(
+    chain: shared.Chain,
     source: Annotated[
         str, typer.Option("--source", "-s", metavar="camera:0|demo|FILE", help="What is shown.")
     ] = "camera:0",
@@ -37,7 +39,6 @@ def live(
             help="Where it goes; may be given several times. virtual-camera unless you say so.",
         ),
     ] = None,
-    background: shared.Background = "blur",
     seconds: Annotated[
         float | None, typer.Option(min=0.1, help="Ends by itself after so many seconds.")
     ] = None,
@@ -54,15 +55,6 @@ def live(
             help="Release the camera while no program reads the virtual camera (Linux).",
         ),
     ] = False,
-    weights: shared.Weights = None,
-    engine: shared.Engine = "auto",
-    device: shared.Device = "auto",
-    precision: shared.Precision = "auto",
-    size: shared.Size = "auto",
-    temporal: shared.Temporal = None,
-    refine: shared.Refine = None,
-    mirror: shared.Mirror = False,
-    plain: shared.Plain = False,
     as_json: shared.Json = False,
 ) -> None:
     """Show the person in SOURCE on another background, live, until Ctrl-C.
@@ -74,18 +66,6 @@ def live(
     from app.outputs.live_base import create_live_output
     from app.settings import LiveSettings
 
-    chain = shared.chain_settings(
-        weights=weights,
-        engine=engine,
-        device=device,
-        precision=precision,
-        size=size,
-        temporal=temporal,
-        refine=refine,
-        mirror=mirror,
-        plain=plain,
-        background=background,
-    )
     settings = LiveSettings().but(
         weights=chain.weights,
         engine=chain.engine,
@@ -99,7 +79,7 @@ def live(
         outputs=tuple(dict.fromkeys(output or ["virtual-camera"])),
         output_size=_parse_size(output_size),
         output_rate=output_rate,
-        mirror_output=mirror,
+        mirror_output=chain.mirror,
     )
     run = _Run()
     demand = OnDemand(lambda: pipeline, create_live_output)
