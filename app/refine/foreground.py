@@ -26,8 +26,8 @@ Float = npt.NDArray[np.float32]
 _SMALL_SIDE = 64
 # Windows as shares of the picture's shorter side: across a lock of hair, then across its edge.
 _WIDE, _NARROW = 1 / 16, 1 / 90
-# Alpha this close to 0 or 255 is sure. A third of the band lies there, where a wrong colour shows in
-# less than three levels.
+# Alpha this close to 0 or 255 is sure. A third of the band lies there, where a wrong colour shows
+# in less than three levels.
 _SURE = 3
 # What the picture itself counts for in the means: it decides where nothing of a kind is near.
 _TRACE = np.float32(1e-3)
