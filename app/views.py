@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
 
 import numpy as np
 
 from app.frames import RGB, RGBA, Alpha8, Composite, Cutout
-from app.outputs.base import Picture
-
-Channels = Literal["grey", "rgb", "rgba"]
+from app.outputs.base import Channels, Picture
 
 # The person's colours are kept this far, in pixels, beyond the matte: where chroma is coded at half
 # size, black right at the edge would bleed into it.

@@ -18,9 +18,9 @@ import numpy.typing as npt
 from app.backgrounds.base import Background, backgrounds
 from app.compositing import blend
 from app.frames import RGB, Alpha8, Cutout
+from app.halving import halved
 from app.registry import option
 
-_Bytes = npt.NDArray[np.uint8]
 _Picture = TypeVar("_Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
 _Planes = npt.NDArray[np.float32]  # (h, w, 4): red, green, blue, each times the weight; the weight
 
@@ -68,18 +68,12 @@ class Blur(Background):
         return _enlarged_blur(room, rest, (width, height))
 
 
-def _halved(picture: _Bytes) -> _Bytes:
-    """At half its size, rounded up. OpenCV averages 2x2 far faster than NxN."""
-    size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
-
-
 def _shrink(rgb: RGB, alpha: Alpha8, sigma: float) -> tuple[RGB, Alpha8, int]:
     """Frame and matte on the grid that a blur of `sigma` pixels needs; and its cells' side."""
     factor = 1
     # One halving is invisible in whatever is blurred at all; the others wait for their sigma.
     while 2 * factor <= max(sigma / _CELLS_PER_SIGMA, 2 if sigma > 0.5 else 1):
-        rgb, alpha, factor = _halved(rgb), _halved(alpha), 2 * factor
+        rgb, alpha, factor = halved(rgb), halved(alpha), 2 * factor
     return rgb, alpha, factor
 
 
@@ -99,7 +93,7 @@ def _filled(room: RGB, cover: Alpha8) -> RGB:
     )
     plain = room
     while min(weight.shape) > _FILL_SIDE:
-        clean, weight, plain = _halved(clean), _halved(weight), _halved(plain)
+        clean, weight, plain = halved(clean), halved(weight), halved(plain)
     planes = np.empty((*weight.shape, 4), np.float32)
     planes[..., :3] = clean
     planes[..., :3] += _TRACE * plain

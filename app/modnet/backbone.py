@@ -7,7 +7,6 @@ one is one class here with `@backbones.register`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -164,8 +163,3 @@ class ResNet18(Backbone):
         for stage in self.stages:
             maps.append(stage(maps[-1]))
         return maps
-
-
-def backbone_names() -> Sequence[str]:
-    """The names that `MODNet(backbone=...)` accepts."""
-    return backbones.names()

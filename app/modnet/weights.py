@@ -32,7 +32,7 @@ from app.errors import (
     WeightsMissing,
 )
 from app.modnet import onnx_file
-from app.modnet.backbone import backbone_names, backbones
+from app.modnet.backbone import backbones
 from app.modnet.network import ContextBlock, MODNet
 from app.weights import manifest, store
 
@@ -277,7 +277,7 @@ def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
 
 def _unfolded_backbone(path: Path, convolutions: list[tuple[Tensor, Tensor | None]]) -> State:
     """Batch norms that do nothing but add the bias which their convolution cannot hold."""
-    for name in backbone_names():
+    for name in backbones.names():
         with torch.device("meta"):
             layers = list(backbones.create(name).named_modules())
         convs = [(key, m) for key, m in layers if isinstance(m, nn.Conv2d)]
@@ -328,7 +328,7 @@ def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
         with torch.device("meta"):
             return {f"{_BACKBONE}{key}" for key in backbones.create(name).state_dict()}
 
-    backbone = max(backbone_names(), key=lambda name: len(keys_of(name) & state.keys()))
+    backbone = max(backbones.names(), key=lambda name: len(keys_of(name) & state.keys()))
     context: ContextBlock = (
         "easpp" if any(key.startswith("lr_branch.easpp.") for key in state) else "se"
     )

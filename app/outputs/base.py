@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +11,7 @@ from typing_extensions import Self
 
 # uint8: (H, W) for a matte, (H, W, 3) RGB, or (H, W, 4) RGBA with straight alpha.
 Picture = npt.NDArray[np.uint8]
+Channels = Literal["grey", "rgb", "rgba"]
 
 
 class Output(Protocol):

@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from app.errors import OptionError, OutputError, OutputExists, UsageError
-from app.outputs.base import Output
+from app.outputs.base import Channels, Output
 from app.sources.base import SourceInfo
-
-Channels = Literal["grey", "rgb", "rgba"]
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov")
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff")

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.frames import RGB, Alpha8
+from app.halving import halved
 
 Float = npt.NDArray[np.float32]
 
@@ -69,10 +70,8 @@ def estimate_foreground(rgb: RGB, alpha: Alpha8) -> RGB:
 
 
 def _halved_until_small(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    # OpenCV averages 2x2 several times faster than NxN.
     while min(picture.shape[:2]) >= 2 * _SMALL_SIDE:
-        size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
-        picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+        picture = halved(picture)
     return picture
 
 
