@@ -15,19 +15,21 @@ from typing_extensions import Self
 
 from app.backgrounds.base import Background
 from app.frames import RGB, Alpha8, Composite, Cutout
+from app.pool import PicturePool
 
 # Rows that are blended at a time: the two products of a strip stay in the processor's cache.
 _STRIP = 64
 
 
-def blend(foreground: RGB, background: RGB, alpha: Alpha8) -> RGB:
+def blend(foreground: RGB, background: RGB, alpha: Alpha8, *, into: RGB | None = None) -> RGB:
     """a * foreground + (1 - a) * background with a = alpha / 255, in uint8.
 
-    foreground, background: (H, W, 3). alpha: (H, W). Gives a new (H, W, 3).
+    foreground, background: (H, W, 3). alpha: (H, W). Gives `into`, or a new (H, W, 3).
     Less than 1 off the real number everywhere, so never outside of the two colours; exactly the
     foreground at 255, exactly the background at 0.
     """
-    blended = background.copy()
+    blended = np.empty_like(background) if into is None else into
+    np.copyto(blended, background)
     for top in range(0, alpha.shape[0], _STRIP):
         strip = alpha[top : top + _STRIP]
         left, first, width, rows = cv2.boundingRect(strip)
@@ -35,11 +37,11 @@ def blend(foreground: RGB, background: RGB, alpha: Alpha8) -> RGB:
             continue
         box = np.s_[top + first : top + first + rows, left : left + width]
         weight = cv2.cvtColor(alpha[box], cv2.COLOR_GRAY2RGB)
-        into = blended[box]
-        cv2.multiply(foreground[box], weight, dst=into, scale=1 / 255)
+        part = blended[box]
+        cv2.multiply(foreground[box], weight, dst=part, scale=1 / 255)
         cv2.bitwise_not(weight, dst=weight)
         cv2.multiply(background[box], weight, dst=weight, scale=1 / 255)
-        cv2.add(into, weight, dst=into)
+        cv2.add(part, weight, dst=part)
     return blended
 
 
@@ -53,6 +55,7 @@ class Compositing:
 
     def __init__(self, background: Background) -> None:
         self._background = background
+        self._pool = PicturePool()
         self._is_open = False
 
     def open(self) -> None:
@@ -97,7 +100,8 @@ class Compositing:
         behind = self._background.render(item)
         if behind is None:
             return [Composite(item, None)]
-        return [Composite(item, blend(item.foreground, behind, item.alpha))]
+        blended = blend(item.foreground, behind, item.alpha, into=self._pool.rgb(item.frame.size))
+        return [Composite(item, blended)]
 
     def flush(self) -> Iterable[Composite]:
         return ()

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from app.errors import MattecamError, OptionError, SourceLost
 from app.frames import RGB, Frame
+from app.pool import PicturePool
 from app.registry import option
 from app.runtime.mailbox import Mailbox, Wake
 from app.runtime.stage import Worker
@@ -398,6 +399,7 @@ class Camera(LiveSource):
         self._index = 0
         self._captured_at = 0.0
         self._last = 0.0  # when the last picture came, or the camera was opened
+        self._pool = PicturePool()
 
     @property
     def description(self) -> str:
@@ -464,7 +466,7 @@ class Camera(LiveSource):
         self._judge.check(taken.raw, taken.captured_at)
         # It grows also where the driver's clock is taken for some pictures and ours for others.
         self._captured_at = max(taken.captured_at, self._captured_at + 1e-6)
-        frame = Frame(_to_rgb(taken.raw), self._index, self._captured_at)
+        frame = Frame(_to_rgb(taken.raw, self._pool), self._index, self._captured_at)
         self._index += 1
         return frame
 
@@ -510,7 +512,7 @@ def _parse_size(text: str) -> tuple[int, int] | None:
     return int(found[1]), int(found[2])
 
 
-def _to_rgb(raw: Raw) -> RGB:
+def _to_rgb(raw: Raw, pool: PicturePool) -> RGB:
     import cv2
 
     codes: dict[Any, int] = {
@@ -519,4 +521,6 @@ def _to_rgb(raw: Raw) -> RGB:
         4: cv2.COLOR_BGRA2RGB,
     }
     channels = 2 if raw.ndim == 2 or raw.shape[2] == 1 else raw.shape[2]
-    return np.asarray(cv2.cvtColor(raw, codes[channels]), dtype=np.uint8)
+    rgb = pool.rgb((raw.shape[1], raw.shape[0]))
+    cv2.cvtColor(raw, codes[channels], dst=rgb)
+    return rgb

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from app.errors import InputError
 from app.frames import Frame
+from app.pool import PicturePool
 from app.registry import REQUIRED, option
 from app.sources.live_base import LiveSource, live_sources
 from app.sources.open import open_source
@@ -30,6 +31,7 @@ class _Played(LiveSource):
         self._text = text
         self._wanted_rate = rate
         self._stack = ExitStack()
+        self._pool = PicturePool()
         self._source: Source | None = None
         self._frames: Iterator[Frame] = iter(())
         self._changed = threading.Condition()
@@ -80,7 +82,8 @@ class _Played(LiveSource):
             self._changed.wait_for(lambda: self._interrupted, max(0.0, self._due - now))
             if self._interrupted:
                 return None
-        played = Frame(frame.rgb, self._index, time.monotonic())
+        # The decoder's own memory goes back to it here, in the thread that took it.
+        played = Frame(self._pool.copy(frame.rgb), self._index, time.monotonic())
         self._index += 1
         self._in_loop += 1
         return played
