@@ -29,7 +29,9 @@ from app.engines.base import EngineInfo, engines
 from app.errors import InputError, MattecamError, OptionError, OutputLost
 from app.frames import Composite, Frame, Matte
 from app.modnet.preprocess import NetworkSize, grid_for
+from app.on_demand import MakeWatch, OnDemand
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
+from app.outputs.loopback_readers import ReaderWatch
 from app.runtime.mailbox import Mailbox
 from app.runtime.memory import find_trim
 from app.runtime.stage import Stage, Work, Worker
@@ -61,6 +63,7 @@ class State(Enum):
     STARTING = "starting"  # no matte yet
     RUNNING = "running"
     PAUSED = "paused"  # the source is released
+    RESTING = "resting"  # likewise, until somebody looks; see LiveSettings.on_demand
     FROZEN = "frozen"  # private outputs hold their picture
     CARD = "card"  # private outputs show "be right back"
     WAITING = "waiting for the source"  # it went away, and is tried again
@@ -122,6 +125,7 @@ class Preview:
 
     def __init__(self, name: str, doorbell: Callable[[], None], pipeline: LivePipeline) -> None:
         self.name = name
+        self.seen = True  # False while nobody can see it: a window that is minimised
         self._pipeline = pipeline
         self._mailbox: Mailbox[Frame | Composite] = Mailbox(
             doorbell=doorbell, on_drop=lambda: pipeline.stats.dropped(name)
@@ -167,6 +171,7 @@ class LivePipeline:
         create_source: Callable[[str], LiveSource] = create_live_source,
         create_output: Callable[[str], LiveOutput] = create_live_output,
         backoff: Sequence[float] = BACKOFF,
+        watch_readers: MakeWatch = ReaderWatch,
     ) -> None:
         self.stats = Stats()
         self._settings = settings
@@ -180,6 +185,7 @@ class LivePipeline:
         self._previews: list[Preview] = []
         self._left_behind: tuple[str, ...] = ()
         self._started = False
+        self._demand = OnDemand(self._rest, watch=watch_readers)
         self._forget()
 
     def _forget(self) -> None:
@@ -187,6 +193,7 @@ class LivePipeline:
         self._state = State.STOPPED
         self._stopping = False
         self._showing = State.RUNNING  # or PAUSED, FROZEN, CARD: what the user asked for
+        self._resting = False  # nobody looks
         self._info = Info()
         self._stages: list[Stage[Any] | Worker] = []  # each that was started and may still run
         self._output_stages: list[tuple[LiveOutput, Stage[Shown]]] = []  # likewise
@@ -304,6 +311,9 @@ class LivePipeline:
             if not self._started:
                 return self._left_behind
             self._stopping = True
+        # Not with the lock held: a watch may be telling, and waits for it.
+        self._demand.stop()
+        with self._lock:
             preparing, following = self._preparing, self._next_matting
             capture, worker = self._capture, self._capture_worker
             matting, compose = self._matting, self._compose
@@ -373,19 +383,41 @@ class LivePipeline:
         with self._lock:
             if not self._running or showing is self._showing:
                 return
-            was_paused = self._showing is State.PAUSED
+            was_released = self._released
             self._showing = showing
             for entry in self._outputs.values():
                 self._draw(entry, curtain)
-            if self._capture is not None:
-                if showing is State.PAUSED:
-                    self._capture.pause()
-                elif was_paused:
-                    # What is in flight is from before the gap.
-                    self._stretch += 1
-                    self._last_frame = time.monotonic()
-                    self._capture.resume()
+            self._hold_source(was_released)
             self._update_state()
+
+    def _rest(self, resting: bool) -> None:
+        """Nobody looks any more, or somebody does again; what the user asked for stays."""
+        with self._lock:
+            if not self._running:
+                return
+            was_released = self._released
+            self._resting = resting
+            if self._showing is State.RUNNING:
+                for entry in self._outputs.values():
+                    self._draw(entry, Curtain.NEUTRAL if resting else Curtain.LIFT)
+            self._hold_source(was_released)
+            self._update_state()
+
+    @property
+    def _released(self) -> bool:
+        """Whether the source is released."""
+        return self._showing is State.PAUSED or self._resting
+
+    def _hold_source(self, was_released: bool) -> None:
+        if self._capture is None or self._released == was_released:
+            return
+        if self._released:
+            self._capture.pause()
+        else:
+            # What is in flight is from before the gap.
+            self._stretch += 1
+            self._last_frame = time.monotonic()
+            self._capture.resume()
 
     def apply(self, settings: LiveSettings) -> None:
         """Changes what differs, between two frames, while the rest goes on.
@@ -514,7 +546,7 @@ class LivePipeline:
             lambda: self._create_source(spec),
             events,
             backoff=self._backoff,
-            paused=self._showing is State.PAUSED,
+            paused=self._released,
             held_back=_HANDOVER if busy else 0.0,
         )
         events.capture = capture
@@ -756,7 +788,7 @@ class LivePipeline:
             if stage is not self._compose:
                 return
             self._last_composite = time.monotonic()
-            live = self._showing is State.RUNNING
+            live = self._showing is State.RUNNING and not self._resting
             for entry in self._outputs.values():
                 if entry.stage is not None and (live or not entry.output.private):
                     entry.stage.inbox.put(composite)
@@ -834,6 +866,8 @@ class LivePipeline:
         now = time.monotonic()
         if self._dead:
             return State.FAILED
+        if self._resting and self._showing is not State.PAUSED:
+            return State.RESTING
         if self._showing is not State.RUNNING:
             return self._showing
         if self._source_lost:
@@ -861,12 +895,19 @@ class LivePipeline:
             self._watch_source()
             for entry in self._outputs.values():
                 self._watch_output(entry)
+            on_demand = self._settings.on_demand
+            devices = [entry.output.device for entry in self._outputs.values()]
+            seen = any(preview.seen for preview in self._previews)
+        if on_demand:
+            self._demand.look(devices, seen=seen)
+        else:
+            self._demand.stop()
         if with_stats:
             self._callbacks.on_stats(self.stats.recent())
 
     def _watch_source(self) -> None:
         silent = (
-            self._showing is not State.PAUSED
+            not self._released
             and not self._source_lost
             and "source" not in self._dead
             and time.monotonic() - self._last_frame > 2 * STALL

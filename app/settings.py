@@ -59,6 +59,8 @@ class LiveSettings(Settings):
     mirror_preview, mirror_output: flipped left to right for yourself, and for the others.
     zoom: how many times the picture is magnified, around (center_x, center_y) of it, from 0 to 1.
     card: the picture file for "be right back"; empty for the built-in one.
+    on_demand: the source is released while nobody looks: no program reads the virtual camera, and
+        no window shows the picture.
     """
 
     weights: str = DEFAULT
@@ -80,6 +82,7 @@ class LiveSettings(Settings):
     center_x: float = Field(default=0.5, ge=0, le=1)
     center_y: float = Field(default=0.5, ge=0, le=1)
     card: str = ""
+    on_demand: bool = False
 
     @field_validator("size")
     @classmethod

@@ -3,39 +3,17 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from app.on_demand import OnDemand
-from app.outputs.live_base import LiveOutput
 
-VIDEO = Path("/dev/video9")
-
-
-class Pipeline:
-    def __init__(self) -> None:
-        self.told: list[str] = []
-
-    def pause(self) -> None:
-        self.told.append("pause")
-
-    def resume(self) -> None:
-        self.told.append("resume")
-
-
-class Output(LiveOutput):
-    def __init__(self, device: Path | None) -> None:
-        self._device = device
-
-    @property
-    def device(self) -> Path | None:
-        return self._device
+VIDEO, OTHER = Path("/dev/video9"), Path("/dev/video8")
 
 
 class Watch:
-    made: dict[Path, "Watch"]
-
-    def __init__(self, path: Path, on_change: Callable[[bool], None]) -> None:
+    def __init__(self, on_change: Callable[[bool], None]) -> None:
         self.on_change = on_change
         self.started = self.stopped = 0
-        Watch.made[path] = self
 
     def start(self) -> None:
         self.started += 1
@@ -45,56 +23,101 @@ class Watch:
         return True
 
 
-def demand_for(*devices: Path | None) -> tuple[OnDemand, Pipeline]:
-    Watch.made = {}
-    pipeline = Pipeline()
-    waiting = [Output(device) for device in devices]
-    demand = OnDemand(lambda: pipeline, lambda _: waiting.pop(0), watch=Watch)
-    for _ in devices:
-        demand.create_output("virtual-camera")
-    return demand, pipeline
+class Desk:
+    """An OnDemand whose watches are scripted, and what it told."""
+
+    def __init__(self) -> None:
+        self.told: list[bool] = []
+        self.watches: dict[Path, Watch] = {}
+        self.demand = OnDemand(self.told.append, watch=self._watch)
+
+    def _watch(self, path: Path, on_change: Callable[[bool], None]) -> Watch:
+        self.watches[path] = Watch(on_change)
+        return self.watches[path]
+
+    def look(self, *devices: Path | None, seen: bool = False) -> None:
+        self.demand.look(devices, seen=seen)
+
+    def readers(self, path: Path, *, anybody: bool) -> None:
+        self.watches[path].on_change(anybody)
 
 
-def test_it_rests_while_nobody_reads_and_works_when_somebody_does() -> None:
-    demand, pipeline = demand_for(VIDEO)
-    demand.look()
-    tell = Watch.made[VIDEO].on_change
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def test_it_rests_while_nobody_reads_and_works_when_somebody_does(desk: Desk) -> None:
+    desk.look(VIDEO)
     for anybody in (False, False, True, True, False):
-        tell(anybody)
-    assert pipeline.told == ["pause", "resume", "pause"]
+        desk.readers(VIDEO, anybody=anybody)
+    assert desk.told == [True, False, True]
 
 
-def test_one_reader_of_two_devices_is_enough() -> None:
-    other = Path("/dev/video8")
-    demand, pipeline = demand_for(VIDEO, other)
-    demand.look()
-    Watch.made[VIDEO].on_change(True)
-    Watch.made[other].on_change(False)
-    assert pipeline.told == []
-    Watch.made[VIDEO].on_change(False)
-    assert pipeline.told == ["pause"]
+def test_one_reader_of_two_devices_is_enough(desk: Desk) -> None:
+    desk.look(VIDEO, OTHER)
+    desk.readers(VIDEO, anybody=True)
+    desk.readers(OTHER, anybody=False)
+    assert desk.told == []
+    desk.readers(VIDEO, anybody=False)
+    assert desk.told == [True]
 
 
-def test_where_an_output_cannot_tell_nothing_is_ever_paused() -> None:
-    demand, pipeline = demand_for(VIDEO, None)
-    demand.look()
-    assert Watch.made == {}
-    assert pipeline.told == []
+def test_where_an_output_cannot_tell_it_never_rests(desk: Desk) -> None:
+    desk.look(VIDEO, None)
+    desk.readers(VIDEO, anybody=False)
+    assert desk.told == []
 
 
-def test_a_device_is_watched_once_however_often_it_is_looked_at() -> None:
-    demand, _ = demand_for(VIDEO)
+def test_without_an_output_it_never_rests(desk: Desk) -> None:
+    desk.look()
+    assert desk.told == []
+
+
+def test_who_sees_the_preview_counts_as_somebody(desk: Desk) -> None:
+    desk.look(VIDEO, seen=True)
+    desk.readers(VIDEO, anybody=False)
+    assert desk.told == []
+    desk.look(VIDEO, seen=False)
+    desk.look(VIDEO, seen=True)
+    assert desk.told == [True, False]
+
+
+def test_an_output_that_is_added_ends_the_rest(desk: Desk) -> None:
+    desk.look(VIDEO)
+    desk.readers(VIDEO, anybody=False)
+    desk.look(VIDEO, None)
+    assert desk.told == [True, False]
+
+
+def test_a_device_is_watched_once_however_often_it_is_looked_at(desk: Desk) -> None:
     for _ in range(3):
-        demand.look()
-    assert Watch.made[VIDEO].started == 1
+        desk.look(VIDEO)
+    assert desk.watches[VIDEO].started == 1
 
 
-def test_after_the_end_nothing_is_paused_any_more() -> None:
-    demand, pipeline = demand_for(VIDEO)
-    demand.look()
-    demand.stop()
-    demand.stop()
-    demand.look()
-    Watch.made[VIDEO].on_change(False)
-    assert Watch.made[VIDEO].stopped == 1
-    assert pipeline.told == []
+def test_a_device_that_is_no_output_any_more_is_not_watched_any_more(desk: Desk) -> None:
+    desk.look(VIDEO, OTHER)
+    desk.look(VIDEO)
+    assert (desk.watches[VIDEO].stopped, desk.watches[OTHER].stopped) == (0, 1)
+    desk.readers(OTHER, anybody=True)
+    desk.readers(VIDEO, anybody=False)
+    assert desk.told == [True]
+
+
+def test_the_end_ends_the_rest_and_late_news_change_nothing(desk: Desk) -> None:
+    desk.look(VIDEO)
+    desk.readers(VIDEO, anybody=False)
+    desk.demand.stop()
+    desk.demand.stop()
+    desk.readers(VIDEO, anybody=False)
+    assert desk.watches[VIDEO].stopped == 1
+    assert desk.told == [True, False]
+
+
+def test_after_the_end_it_may_begin_again(desk: Desk) -> None:
+    desk.look(VIDEO)
+    desk.demand.stop()
+    desk.look(VIDEO)
+    desk.readers(VIDEO, anybody=False)
+    assert desk.told == [True]

@@ -62,8 +62,6 @@ def live(
     Frames that come faster than they can be worked on are dropped, and counted.
     """
     from app.live import Callbacks, LivePipeline
-    from app.on_demand import OnDemand
-    from app.outputs.live_base import create_live_output
     from app.settings import LiveSettings
 
     settings = LiveSettings().but(
@@ -80,27 +78,18 @@ def live(
         output_size=_parse_size(output_size),
         output_rate=output_rate,
         mirror_output=chain.mirror,
+        on_demand=on_demand,
     )
     run = _Run()
-    demand = OnDemand(lambda: pipeline, create_live_output)
-
-    def heard(stats: Snapshot) -> None:
-        if on_demand:
-            demand.look()
-        say(_line(stats, pipeline.info), False)
-
     with _status_line() as say:
         pipeline = LivePipeline(
             settings,
             Callbacks(
-                on_failure=lambda failure: run.failed(failure, pipeline, say), on_stats=heard
+                on_failure=lambda failure: run.failed(failure, pipeline, say),
+                on_stats=lambda stats: say(_line(stats, pipeline.info), False),
             ),
-            create_output=demand.create_output,
         )
-        try:
-            _run(pipeline, run, seconds)
-        finally:
-            demand.stop()
+        _run(pipeline, run, seconds)
         info, stats = pipeline.info, pipeline.stats.whole()
     if run.fatal is not None:
         raise _as_error(run.fatal)

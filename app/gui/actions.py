@@ -47,6 +47,7 @@ class Actions:
     retry: QAction
     demo: QAction
     virtual_camera: QAction
+    on_demand: QAction
     keys: QAction
     performance: QAction
     doctor: QAction
@@ -117,6 +118,14 @@ def make_actions(window: QMainWindow) -> Actions:
         retry=action(_tr("&Try again"), "F5", symbol="reset"),
         demo=action(_tr("Use the &demo clip")),
         virtual_camera=action(_tr("&Virtual camera on or off"), "V", symbol="broadcast"),
+        on_demand=action(
+            _tr("&Rest while nobody looks"),
+            checkable=True,
+            tip=_tr(
+                "Release the camera while no program reads the virtual camera and this window is"
+                " minimised (Linux)"
+            ),
+        ),
         keys=action(_tr("&Keys"), "F1"),
         performance=action(_tr("&Performance"), "Ctrl+P", symbol="gauge"),
         doctor=action(_tr("&Doctor: what works here"), "Ctrl+D", symbol="doctor"),
@@ -173,7 +182,13 @@ def fill_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
             actions.frame_times,
         ],
         "camera": [actions.pause, None, actions.retry, actions.demo],
-        "output": [actions.freeze, actions.away, None, actions.virtual_camera],
+        "output": [
+            actions.freeze,
+            actions.away,
+            None,
+            actions.virtual_camera,
+            actions.on_demand,
+        ],
         "help": [actions.keys, actions.doctor, actions.log, None, actions.about],
     }
     menus = {}

@@ -148,6 +148,11 @@ class Bridge(QObject):
         if self._preview is not None:
             self._preview.shown(picture)
 
+    def set_seen(self, seen: bool) -> None:
+        """Whether anybody can see what `take()` gives: see LiveSettings.on_demand."""
+        if self._preview is not None:
+            self._preview.seen = seen
+
     def _look_at_info(self) -> None:
         info = self.info
         if info is not None and info != self._info:

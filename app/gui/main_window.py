@@ -286,6 +286,7 @@ class MainWindow(QMainWindow):
         actions.retry.triggered.connect(self.retry)
         actions.demo.triggered.connect(lambda: self.change(source=_DEMO))
         actions.virtual_camera.triggered.connect(self.outputs.toggle_first)
+        actions.on_demand.triggered.connect(lambda on: self.change(on_demand=on))
         actions.keys.triggered.connect(self._show_keys)
         actions.performance.triggered.connect(lambda: self.show_section("performance"))
         actions.doctor.triggered.connect(self.show_doctor)
@@ -480,6 +481,7 @@ class MainWindow(QMainWindow):
             panel.show_settings(self._live)
         self.preview.set_mirror(self._live.mirror_preview)
         self.actions_.mirror.setChecked(self._live.mirror_preview)
+        self.actions_.on_demand.setChecked(self._live.on_demand)
         self.outputs.show_specs(self._live.outputs)
 
     # ---- profiles --------------------------------------------------------------------------------
@@ -595,7 +597,7 @@ class MainWindow(QMainWindow):
         actions.freeze.setChecked(state is States.FROZEN)
         actions.away.setChecked(state is States.CARD)
         actions.pause.setIcon(icon("play" if state is States.PAUSED else "pause"))
-        if state is States.PAUSED:
+        if state in (States.PAUSED, States.RESTING):
             self.preview.clear()
         elif state is States.RUNNING:
             self._blocking = None
@@ -692,6 +694,12 @@ class MainWindow(QMainWindow):
                 self.tr("The camera is released. The others see a neutral picture."),
                 symbol="pause",
                 actions=(Action(self.tr("Resume"), self._bridge.resume),),
+            )
+        elif state is States.RESTING:
+            self.notice.say(
+                self.tr("Resting"),
+                self.tr("No program reads the virtual camera, so the camera is released."),
+                symbol="pause",
             )
         elif failure is not None and isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):
             self.weights.offer(self._live.weights, str(failure))
@@ -918,6 +926,11 @@ class MainWindow(QMainWindow):
 
     def _theme_changed(self) -> None:
         self.preview.set_stage(self._theme.colors.stage)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
+        super().changeEvent(event)
+        if event is not None and event.type() is QEvent.Type.WindowStateChange:
+            self._bridge.set_seen(not self.isMinimized())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
         # A control that was reached with Tab takes Space for itself; elsewhere Space pauses.

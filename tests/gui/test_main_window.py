@@ -518,3 +518,42 @@ def test_pictures_that_arrive_after_a_pause_are_not_shown(qtbot: Any, open_windo
     for _ in range(10):
         QApplication.processEvents()
         assert window.preview.is_empty
+
+
+# ---- on demand ---------------------------------------------------------------------------------
+
+
+def test_resting_is_chosen_in_the_menu_and_remembered(open_window: Open, qtbot: Any) -> None:
+    window = open_window()
+    window.actions_.on_demand.trigger()
+    assert window.live.on_demand
+    window.close()
+    again = open_window()
+    assert again.actions_.on_demand.isChecked()
+
+
+def test_a_minimised_window_counts_as_nobody(open_window: Open, qtbot: Any) -> None:
+    seen: list[bool] = []
+
+    class Told(Bridge):
+        def set_seen(self, seen_: bool) -> None:
+            seen.append(seen_)
+            super().set_seen(seen_)
+
+    window = open_window(make_bridge=Told)
+    window.showMinimized()
+    qtbot.waitUntil(lambda: seen[-1:] == [False], timeout=LONG)
+    window.showNormal()
+    qtbot.waitUntil(lambda: seen[-1:] == [True], timeout=LONG)
+
+
+def test_the_notice_says_why_there_is_no_picture_while_it_rests(
+    open_window: Open, qtbot: Any
+) -> None:
+    window = open_window()
+    pipeline = window._bridge._pipeline
+    assert pipeline is not None
+    pipeline._rest(True)
+    qtbot.waitUntil(lambda: "Resting" in window.notice.words, timeout=LONG)
+    pipeline._rest(False)
+    qtbot.waitUntil(lambda: not window.notice.isVisible(), timeout=LONG)

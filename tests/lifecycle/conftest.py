@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -299,6 +300,7 @@ class ScriptedOutput(LiveMemory):
         self.refuses: Exception | None = None
         self.dies: Exception | None = None
         self.ails: str | None = None
+        self.loopback: Path | None = None
         self.may_write = threading.Event()
         self.may_write.set()
         self.writing = threading.Event()
@@ -321,6 +323,10 @@ class ScriptedOutput(LiveMemory):
 
     def failure(self) -> str | None:
         return self.ails
+
+    @property
+    def device(self) -> Path | None:
+        return self.loopback
 
     def interrupt(self) -> None:
         self.interrupted.set()
@@ -390,6 +396,18 @@ def own_threads() -> list[str]:
     return [t.name for t in threading.enumerate() if t.name.startswith("mattecam-")]
 
 
+class Readers:
+    """Who reads a loopback device, as the test says it."""
+
+    def __init__(self, device: Path, on_change: Callable[[bool], None]) -> None:
+        self.tell = on_change
+
+    def start(self) -> None: ...
+
+    def stop(self) -> bool:
+        return True
+
+
 class Rig:
     """A pipeline with a scripted camera and one scripted virtual camera, "cam"."""
 
@@ -399,6 +417,8 @@ class Rig:
         self.output = ScriptedOutput()
         self.extra: dict[str, ScriptedOutput] = {}
         self.heard = heard
+        self.watched = threading.Event()
+        self.readers: Readers | None = None
         base = LiveSettings(
             source="one",
             engine="null",
@@ -413,8 +433,14 @@ class Rig:
             heard.callbacks,
             create_source=lambda spec: self.sources[spec],
             backoff=(0.01,),
+            watch_readers=self._watch_readers,
         )
         self.pipeline.add_output("cam", self.output)
+
+    def _watch_readers(self, device: Path, on_change: Callable[[bool], None]) -> Readers:
+        self.readers = Readers(device, on_change)
+        self.watched.set()
+        return self.readers
 
     def start(self) -> None:
         self.pipeline.start()

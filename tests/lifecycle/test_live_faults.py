@@ -321,7 +321,7 @@ def test_when_compose_dies_the_room_is_hidden_and_retry_mends_it(
     rig.run()
     with monkeypatch.context() as patch:
 
-        def fail(*_: object) -> None:
+        def fail(*_: object, **__: object) -> None:
             raise ZeroDivisionError("a mistake")
 
         patch.setattr("app.compositing.blend", fail)
