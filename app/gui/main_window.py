@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from PyQt6.QtCore import QByteArray, QEvent, QObject, QSize, Qt, QTimer, QUrl, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent, QImage
+from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
     QHBoxLayout,
-    QLabel,
     QMainWindow,
-    QMenu,
-    QSystemTrayIcon,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -27,23 +22,25 @@ from PyQt6.QtWidgets import (
 from app import __version__
 from app.errors import MattecamError, OptionError, WeightsCorrupt, WeightsMissing
 from app.frames import Composite, Frame
+from app.gui import profiles
 from app.gui.actions import Actions, fill_menus, make_actions
+from app.gui.bars import BottomBar, Strip
 from app.gui.bridge import Bridge
 from app.gui.gallery import local_files, samples
 from app.gui.icons import app_icon, icon
+from app.gui.intake import BackgroundIntake
 from app.gui.log_file import log_path
 from app.gui.message_bar import Level, Message, MessageBar
 from app.gui.notice import Action
-from app.gui.output_row import OutputRow, name_of
+from app.gui.output_row import name_of
+from app.gui.picture_notice import PictureNotice, Remedies
 from app.gui.preview import Mode, Preview
-from app.gui.sections import Segments
 from app.gui.side_panel import SidePanel
 from app.gui.snapshot import pictures_folder, snapshot_job
 from app.gui.theme import Theme
-from app.gui.thumbnails import Thumbnails
-from app.gui.truth import TruthLine
+from app.gui.tray import make_tray
 from app.gui.weights_offer import WeightsOffer
-from app.gui.window_settings import WindowSettings, profiles_folder, window_settings_file
+from app.gui.window_settings import WindowSettings, window_settings_file
 from app.settings import LiveSettings, live_settings_file
 from app.views import View
 
@@ -58,7 +55,6 @@ log = logging.getLogger(__name__)
 _SAVE_AFTER = 400  # milliseconds of quiet
 _CAMERAS_AT_LATEST = 3000  # milliseconds until it starts without the list of cameras
 _DEMO = "demo"
-_UNSAFE = re.compile(r"[^\w .()-]+")
 
 
 class Watch(Protocol):
@@ -108,8 +104,6 @@ class MainWindow(QMainWindow):
         self._begun = False
         self._ended = False
         self._pictures = pictures
-        self._blocking: Failure | None = None  # why there is no picture
-        self._new_backgrounds: set[str] = set()
         self._build()
         self._connect()
         self._restore()
@@ -129,8 +123,13 @@ class MainWindow(QMainWindow):
         self.preview = Preview()
         self.notice = self.preview.notice
         self.side = SidePanel()
-        self.thumbnails = Thumbnails(self)
+        self.intake = BackgroundIntake(self.side.background, self)
         self.weights = WeightsOffer(self.notice)
+        self._middle = PictureNotice(
+            self.preview,
+            self.weights,
+            Remedies(retry=self.retry, use_demo=self._use_demo, resume=self._bridge.resume),
+        )
 
         middle = QWidget()
         columns = QHBoxLayout(middle)
@@ -139,11 +138,12 @@ class MainWindow(QMainWindow):
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.preview, 1)
-        self._strip = self._build_strip()
+        self._strip = Strip(self.actions_, self._sources)
         left.addWidget(self._strip)
         columns.addLayout(left, 1)
         columns.addWidget(self.side)
-        self._bottom = self._build_bottom()
+        self._bottom = BottomBar(self.actions_)
+        self.outputs, self.truth = self._bottom.outputs, self._bottom.truth
         central = QWidget()
         rows = QVBoxLayout(central)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -152,7 +152,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(middle, 1)
         rows.addWidget(self._bottom)
         self.setCentralWidget(central)
-        self._tray = self._build_tray()
+        self._tray = make_tray(self, self.actions_, self.to_front)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(_SAVE_AFTER)
@@ -161,89 +161,18 @@ class MainWindow(QMainWindow):
         for button in self.findChildren(QAbstractButton):
             button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
 
-    def _build_strip(self) -> QWidget:
-        """Under the preview: the modes, and what is in use."""
-        strip = QWidget()
-        layout = QHBoxLayout(strip)
-        layout.setContentsMargins(12, 8, 12, 8)
-        layout.setSpacing(12)
-        self.source_button = QToolButton()
-        self.source_button.setObjectName("source")
-        self.source_button.setIcon(icon("camera"))
-        self.source_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-        self.source_button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.source_button.setAccessibleName(self.tr("Choose the camera"))
-        self.source_button.setText("\N{EN SPACE}" + self.tr("Camera"))
-        self._source_menu = QMenu(self.source_button)
-        self._source_menu.aboutToShow.connect(self._fill_source_menu)
-        self.source_button.setMenu(self._source_menu)
-        self.modes = Segments(list(self.actions_.modes.values()), self.tr("What is shown"))
-        self.engine_label = QLabel()
-        self.engine_label.setProperty("muted", True)
-        self.engine_label.setAccessibleName(self.tr("Engine"))
-        layout.addWidget(self.source_button)
-        layout.addStretch(1)
-        layout.addWidget(self.modes)
-        layout.addStretch(1)
-        layout.addWidget(self.engine_label)
-        return strip
-
-    def _build_bottom(self) -> QWidget:
-        """The outputs' switches, what one does in a call, and the line of truth."""
-        bottom = QWidget()
-        bottom.setObjectName("bottom")
-        layout = QHBoxLayout(bottom)
-        layout.setContentsMargins(12, 8, 12, 8)
-        layout.setSpacing(8)
-        # A recorder, when there is one, is one more switch in this row.
-        self.outputs = OutputRow()
-        layout.addWidget(self.outputs)
-        self._tool_buttons: list[QToolButton] = []
-        for action in (
-            self.actions_.pause,
-            self.actions_.freeze,
-            self.actions_.away,
-            self.actions_.snapshot,
-        ):
-            button = QToolButton()
-            button.setDefaultAction(action)
-            button.setIconSize(QSize(18, 18))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
-            button.setAccessibleName(action.text().replace("&", ""))
-            # The style puts no room between picture and words.
-            action.setIconText("\N{EN SPACE}" + action.text().replace("&", ""))
-            self._tool_buttons.append(button)
-            layout.addWidget(button)
-        layout.addStretch(1)
-        self.truth = TruthLine()
-        self.truth.clicked.connect(lambda: self.show_section("performance"))
-        layout.addWidget(self.truth)
-        return bottom
-
-    def _build_tray(self) -> QSystemTrayIcon | None:
-        if not QSystemTrayIcon.isSystemTrayAvailable():
-            return None
-        tray = QSystemTrayIcon(app_icon(), self)
-        tray.setToolTip("Mattecam")
-        menu = QMenu(self)
-        front = QAction(self.tr("Show the window"), menu)
-        front.triggered.connect(self.to_front)
-        menu.addActions([front, self.actions_.pause, self.actions_.quit])
-        tray.setContextMenu(menu)
-        tray.activated.connect(self._tray_clicked)
-        tray.show()
-        return tray
-
     def _connect(self) -> None:
         bridge, actions = self._bridge, self.actions_
         bridge.ready.connect(self._loaded)
-        bridge.unusable.connect(self._unusable)
+        bridge.unusable.connect(self._middle.cannot_start)
         bridge.frame_ready.connect(self._take_picture)
         bridge.failed.connect(self._failed)
         bridge.state_changed.connect(self._state_changed)
         bridge.stats_changed.connect(self._show_stats)
         bridge.info_changed.connect(self._show_info)
         self._cameras_changed.connect(self._show_cameras)
+        self._strip.source_chosen.connect(self._choose_source)
+        self.truth.clicked.connect(lambda: self.show_section("performance"))
         self.outputs.wanted.connect(self._outputs_wanted)
         self.outputs.unusable.connect(self._output_refused)
         self.outputs.recovered.connect(lambda name: self.messages.settle(f"output {name}"))
@@ -252,10 +181,10 @@ class MainWindow(QMainWindow):
             panel.changes.connect(self._change_from_panel)
             panel.refused.connect(lambda sentence: self._say("settings", sentence, "warn"))
         self.side.background.added.connect(self.add_backgrounds)
+        self.intake.refused.connect(lambda sentence: self._say("background", sentence, "warn"))
+        self.intake.taken.connect(self._background_taken)
         self.side.background.kinds_changed.connect(lambda kinds: self._keep(kinds=kinds))
         self.side.background.gallery.changed.connect(self._keep_gallery)
-        self.thumbnails.done.connect(self._thumbnail_done)
-        self.thumbnails.failed.connect(self._thumbnail_failed)
         self.weights.ready.connect(self._weights_ready)
         self.weights.failed.connect(self._weights_failed)
         self.weights.ended.connect(self._update_notice)
@@ -313,12 +242,16 @@ class MainWindow(QMainWindow):
         self.side.background.remember(window.kinds)
         fresh = [spec for spec in samples() if spec not in window.known_samples]
         there = set(samples())
-        for spec in (*window.gallery, *fresh):
-            if not spec.startswith("sample/") or spec in there:
-                self.side.background.gallery.add(spec, moves=_is_video(spec))
+        self.intake.fill(
+            [
+                spec
+                for spec in (*window.gallery, *fresh)
+                if not spec.startswith("sample/") or spec in there
+            ]
+        )
         self._show_profiles()
         self._show_live()
-        self.notice.say(self.tr("Starting…"), symbol="camera")
+        self._middle.starting()
 
     # ---- beginning and end -----------------------------------------------------------------------
 
@@ -335,7 +268,7 @@ class MainWindow(QMainWindow):
         self.actions_.virtual_camera.setEnabled(bool(self.outputs.switches))
         self._keep_gallery()
         self._show_live()
-        self.thumbnails.ask(self.side.background.gallery.specs())
+        self.intake.thumbnails.ask(self.side.background.gallery.specs())
         # Found out beside Qt's thread: it may take a second.
         self._watch = self._start_watch(self._cameras_changed.emit)
         if self._wants_camera(self._live):
@@ -371,10 +304,6 @@ class MainWindow(QMainWindow):
             self._bridge.apply(self._effective())
             self._bridge.start()
 
-    def _unusable(self, why: str) -> None:
-        text = self.tr("A part of the program is missing ({0}). Install it again: make setup.")
-        self.notice.say(self.tr("Mattecam cannot start"), text.format(why), symbol="error")
-
     def end(self) -> None:
         """Stops everything and saves. May be called twice."""
         if self._ended:
@@ -387,14 +316,14 @@ class MainWindow(QMainWindow):
         if self._tray is not None:
             self._tray.hide()
         self.weights.cancel()
-        self.thumbnails.cancel()
+        self.intake.thumbnails.cancel()
         self.side.doctor.cancel()
         if self._watch is not None:
             self._watch.stop(1.0)
         left = self._bridge.stop()
         if left:
             log.warning("threads that did not end: %s", ", ".join(left))
-        self.thumbnails.wait(2.0)
+        self.intake.thumbnails.wait(2.0)
         self.weights.wait(2.0)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
@@ -445,7 +374,7 @@ class MainWindow(QMainWindow):
         self.messages.settle("settings")
         if new.source != old.source:
             self.messages.settle("source")
-            self._blocking = None
+            self._middle.blocking = None
             self.preview.clear()
             self._update_notice()
         self._show_live()
@@ -487,19 +416,17 @@ class MainWindow(QMainWindow):
     # ---- profiles --------------------------------------------------------------------------------
 
     def save_profile(self, name: str) -> None:
-        name = _UNSAFE.sub(" ", name).strip()[:60]
-        if not name:
-            return
         try:
-            live_settings_file(profiles_folder() / f"{name}.json").save(self._live)
+            saved = profiles.save(name, self._live)
         except MattecamError as error:
             self._say("profile", str(error), "warn")
             return
-        self._keep(profile=name)
-        self._show_profiles()
+        if saved:
+            self._keep(profile=saved)
+            self._show_profiles()
 
     def load_profile(self, name: str) -> None:
-        loaded = live_settings_file(profiles_folder() / f"{name}.json").load()
+        loaded = profiles.load(name)
         for note in loaded.notes:
             self._say("profile", note, "warn")
         if self._take(loaded.settings):
@@ -507,15 +434,14 @@ class MainWindow(QMainWindow):
 
     def remove_profile(self, name: str) -> None:
         try:
-            (profiles_folder() / f"{name}.json").unlink(missing_ok=True)
-        except OSError as error:
-            self._say("profile", self.tr("{0} cannot be removed: {1}.").format(name, error), "warn")
+            profiles.remove(name)
+        except MattecamError as error:
+            self._say("profile", str(error), "warn")
         self._keep(profile="")
         self._show_profiles()
 
     def _show_profiles(self) -> None:
-        names = sorted(path.stem for path in profiles_folder().glob("*.json"))
-        self.side.profiles.show_profiles(names, self._window.profile)
+        self.side.profiles.show_profiles(profiles.names(), self._window.profile)
 
     # ---- cameras ---------------------------------------------------------------------------------
 
@@ -560,14 +486,8 @@ class MainWindow(QMainWindow):
         else:
             self.change(source=wanted)
 
-    def _fill_source_menu(self) -> None:
-        self._source_menu.clear()
-        for spec, words in self.side.camera.choices():
-            entry = self._source_menu.addAction(words)
-            if entry is not None:
-                entry.setCheckable(True)
-                entry.setChecked(spec == self._effective().source)
-                entry.triggered.connect(lambda _=False, chosen=spec: self._choose_source(chosen))
+    def _sources(self) -> tuple[Sequence[tuple[str, str]], str]:
+        return self.side.camera.choices(), self._effective().source
 
     def _choose_source(self, spec: str) -> None:
         if self._stand_in and spec == self._live.source:
@@ -583,8 +503,7 @@ class MainWindow(QMainWindow):
             return
         if isinstance(picture, Composite):
             self.preview.show_composite(picture)
-            if self.notice.isVisible() and self._blocking is None and not self.weights.runs:
-                self.notice.hide()
+            self._middle.picture_came()
             self._bridge.shown(picture)
         elif isinstance(picture, Frame):
             self.preview.show_frame(picture)
@@ -600,7 +519,7 @@ class MainWindow(QMainWindow):
         if state in (States.PAUSED, States.RESTING):
             self.preview.clear()
         elif state is States.RUNNING:
-            self._blocking = None
+            self._middle.blocking = None
             for key in ("source", "engine", "matting", "compose"):
                 self.messages.settle(key)
         told = {
@@ -619,10 +538,10 @@ class MainWindow(QMainWindow):
             self._output_failed(output, failure)
             return
         if failure.where in ("source", "engine", "matting", "compose"):
-            self._blocking = failure
+            self._middle.blocking = failure
             self._update_notice()
         if failure.where == "engine":
-            self.engine_label.setText(self.tr("No network"))
+            self._strip.show_no_engine()
         if isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):
             return  # the notice in the preview says it, with the button
         level: Level = "warn" if failure.retried else "bad"
@@ -650,16 +569,10 @@ class MainWindow(QMainWindow):
 
     def _show_info(self, info: Info) -> None:
         self.side.performance.show_info(info)
-        self.source_button.setText("\N{EN SPACE}" + self._source_words(info))
-        self.source_button.setToolTip(info.source)
-        engine = info.engine
-        if engine is None:
-            self.engine_label.setText(self.tr("Loading the network…"))
-        else:
-            self.engine_label.setText(f"{engine.engine} · {engine.device} · {info.network_size}")
-            self.engine_label.setToolTip(str(engine))
-            if engine.note:
-                self._say("note", engine.note, "info")
+        self._strip.show_source(self._source_words(info), info.source)
+        self._strip.show_engine(info.engine, info.network_size)
+        if info.engine is not None and info.engine.note:
+            self._say("note", info.engine.note, "info")
         self.outputs.show_info(info)
 
     def _source_words(self, info: Info) -> str:
@@ -670,8 +583,7 @@ class MainWindow(QMainWindow):
             words = Path(words).name
         if info.frame_size is not None:
             words += f"  {info.frame_size[0]}×{info.frame_size[1]}"
-        metrics = self.source_button.fontMetrics()
-        return metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, 260)
+        return words
 
     def _show_stats(self, stats: Snapshot) -> None:
         self.outputs.show_stats(stats)
@@ -679,45 +591,12 @@ class MainWindow(QMainWindow):
         self.side.performance.show_stats(stats, preview_fps=self.preview.fps, frame_ms=times)
         self.truth.show_stats(stats, self._live.outputs)
 
-    # ---- the notice in the middle of the preview -------------------------------------------------
-
     def _update_notice(self) -> None:
-        from app.live import State as States
-
-        if self.weights.runs:
-            return
-        state, failure = self._bridge.state, self._blocking
-        again = Action(self.tr("Try again"), self.retry)
-        if state is States.PAUSED:
-            self.notice.say(
-                self.tr("Paused"),
-                self.tr("The camera is released. The others see a neutral picture."),
-                symbol="pause",
-                actions=(Action(self.tr("Resume"), self._bridge.resume),),
-            )
-        elif state is States.RESTING:
-            self.notice.say(
-                self.tr("Resting"),
-                self.tr("No program reads the virtual camera, so the camera is released."),
-                symbol="pause",
-            )
-        elif failure is not None and isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):
-            self.weights.offer(self._live.weights, str(failure))
-        elif failure is not None and failure.where == "source" and self.preview.is_empty:
-            clip = Action(self.tr("Use the demo clip"), self._use_demo)
-            actions = (again, clip) if failure.retried else (clip, again)
-            self.notice.say(self.tr("No picture"), str(failure), symbol="camera", actions=actions)
-        elif failure is not None and state is States.FAILED:
-            self.notice.say(
-                self.tr("The picture has stopped"), str(failure), symbol="error", actions=(again,)
-            )
-        elif self.preview.is_empty and not self._ended:
-            self.notice.say(self.tr("Starting…"), symbol="camera")
-        else:
-            self.notice.hide()
+        if not self._ended:
+            self._middle.update(self._bridge.state, wanted_weights=self._live.weights)
 
     def _weights_ready(self, name: str) -> None:
-        self._blocking = None
+        self._middle.blocking = None
         self.messages.settle("weights")
         self.side.engine.load()
         if name != self._live.weights:
@@ -771,40 +650,12 @@ class MainWindow(QMainWindow):
 
     def add_backgrounds(self, paths: Sequence[Path]) -> None:
         """Files of the user's own. Each is looked at first; the last one that works is chosen."""
-        if not self._bridge.is_ready:
-            return
-        from app.backgrounds import backgrounds
+        if self._bridge.is_ready:
+            self.intake.add(paths)
 
-        specs = []
-        for path in paths:
-            kind = next((e.name for e in backgrounds.entries() if e.factory.reads(path)), None)
-            if kind is None:
-                self._say(
-                    "background",
-                    self.tr("{0} is neither a picture nor a video.").format(path.name),
-                    "warn",
-                )
-                continue
-            specs.append(f"{kind}:{path}")
-        self._new_backgrounds.update(specs)
-        self.thumbnails.ask(specs)
-
-    def _thumbnail_done(self, spec: str, image: QImage) -> None:
-        gallery = self.side.background.gallery
-        if spec in self._new_backgrounds:
-            self._new_backgrounds.discard(spec)
-            self.messages.settle("background")
-            gallery.add(spec, moves=_is_video(spec))
-            self._keep_gallery()
-            self.side.background.choose(spec)
-        gallery.set_thumbnail(spec, image)
-
-    def _thumbnail_failed(self, spec: str, sentence: str) -> None:
-        if spec in self._new_backgrounds:
-            self._new_backgrounds.discard(spec)
-            self._say("background", sentence, "warn")
-        else:
-            self.side.background.gallery.set_broken(spec, sentence)
+    def _background_taken(self) -> None:
+        self.messages.settle("background")
+        self._keep_gallery()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         if event is not None and local_files(event.mimeData()):
@@ -897,10 +748,6 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
-    def _tray_clicked(self, reason: QSystemTrayIcon.ActivationReason) -> None:
-        if reason is QSystemTrayIcon.ActivationReason.Trigger:
-            self.to_front()
-
     def _show_keys(self) -> None:
         listed = [
             f"{action.shortcut().toString()} {action.text().replace('&', '').rstrip('…')}"
@@ -943,15 +790,6 @@ class MainWindow(QMainWindow):
             event.accept()
             return True
         return super().eventFilter(watched, event)
-
-
-def _is_video(spec: str) -> bool:
-    """By the file's own beginning, where it is there."""
-    from app.sources.pictures import looks_like_picture
-
-    if spec.startswith("sample/"):
-        return False
-    return not looks_like_picture(Path(spec.partition(":")[2]))
 
 
 def _open(path: Path) -> None:
