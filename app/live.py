@@ -15,9 +15,8 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from enum import Enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -25,95 +24,36 @@ from typing import Any
 from typing_extensions import Self
 
 from app.backgrounds.base import Background, create_background
-from app.engines.base import EngineInfo, engines
+from app.engines.base import engines
 from app.errors import InputError, MattecamError, OptionError, OutputLost
 from app.frames import Composite, Frame, Matte
+from app.live_events import Callbacks, Failure, Info, State, Teller, failure_of
 from app.modnet.preprocess import NetworkSize, grid_for
 from app.on_demand import MakeWatch, OnDemand
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.outputs.loopback_readers import ReaderWatch
 from app.runtime.mailbox import Mailbox
-from app.runtime.memory import find_trim
-from app.runtime.stage import Stage, Work, Worker
+from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
 from app.stages.matting import MattingWork, Shot
 from app.stages.output import STALL, Curtain, Look, OutputWork, Shown
-from app.stats import Snapshot, Stats
+from app.stats import Stats
 from app.temporal.base import temporal_filters
 from app.zoom import zoomed
 
+__all__ = ["Callbacks", "Failure", "Info", "LivePipeline", "Preview", "State"]
+
 log = logging.getLogger(__name__)
 
-_STATS_EVERY = 1.0  # seconds
-_WATCH_EVERY = 0.5
-_TRIM_EVERY = 10.0
 # A write that has not come back for this long, in seconds, is said to block.
 _BLOCKED = 2.0
 # So long a new capture thread waits for the old one to release the device.
 _HANDOVER = 2.0
 # Where a background cannot be opened: it hides the room, and needs no file.
 _SAFE_BACKGROUND = "blur"
-
-
-class State(Enum):
-    STOPPED = "stopped"
-    STARTING = "starting"  # no matte yet
-    RUNNING = "running"
-    PAUSED = "paused"  # the source is released
-    RESTING = "resting"  # likewise, until somebody looks; see LiveSettings.on_demand
-    FROZEN = "frozen"  # private outputs hold their picture
-    CARD = "card"  # private outputs show "be right back"
-    WAITING = "waiting for the source"  # it went away, and is tried again
-    STALLED = "stalled"  # nothing new for a second
-    FAILED = "failed"  # something is needed; see the failures, and `retry()`
-
-
-@dataclass(frozen=True)
-class Failure:
-    """Something went wrong. The rest goes on as well as it can.
-
-    where: "source", "engine" (it cannot be opened), "matting", "compose", "background", "card",
-        or "output NAME".
-    sentence: for the user. remedy: what to do, where the sentence does not say it.
-    retried: it is tried again by itself; otherwise it stays off until the settings change or
-        `retry()` is called.
-    error: for those who branch on its type; None where nothing was raised.
-    """
-
-    where: str
-    sentence: str
-    remedy: str = ""
-    retried: bool = False
-    error: Exception | None = None
-
-    def __str__(self) -> str:
-        return f"{self.sentence} {self.remedy}".strip()
-
-
-@dataclass(frozen=True)
-class Info:
-    """What really runs, for the user's eyes; None and empty while it is not known."""
-
-    source: str = ""
-    source_rate: float | None = None
-    frame_size: tuple[int, int] | None = None
-    engine: EngineInfo | None = None
-    weights: str = ""
-    network_size: str = ""
-    delay_frames: int = 0
-    outputs: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Callbacks:
-    """Called one at a time, in order, from a thread of the pipeline. They must not wait for it."""
-
-    on_failure: Callable[[Failure], None] = lambda _: None
-    on_state_changed: Callable[[State], None] = lambda _: None
-    on_stats: Callable[[Snapshot], None] = lambda _: None
 
 
 class Preview:
@@ -270,7 +210,7 @@ class LivePipeline:
             self._state = State.STARTING
             self._last_frame = time.monotonic()
             self._events = self._run_stage(
-                Stage("events", _Events(self._watch), on_end=self._log_end("events"), depth=256)
+                Stage("events", Teller(self._watch), on_end=self._log_end("events"), depth=256)
             )
             self._tell(lambda: self._callbacks.on_state_changed(State.STARTING))
             self._preparing = self._run_stage(
@@ -717,7 +657,7 @@ class LivePipeline:
         with self._lock:
             if capture is not self._capture or not self._running:
                 return
-            failure = _failure("source", error, retried=True)
+            failure = failure_of("source", error, retried=True)
             self._source_lost = True
             # A dead camera fails at each try; it is told once.
             if failure.sentence != self._source_told:
@@ -732,7 +672,7 @@ class LivePipeline:
                     self._capture.go()
             elif error is not None and self._running:
                 self._dead.add("source")
-                self._report(_failure("source", error))
+                self._report(failure_of("source", error))
                 self._update_state()
 
     def _matting_open(self, stage: Stage[Shot], work: MattingWork) -> None:
@@ -772,7 +712,7 @@ class LivePipeline:
             if self._matting is None:
                 self._dead.add(where)
                 self._hide()
-            self._report(_failure(where, error))
+            self._report(failure_of(where, error))
             self._update_state()
 
     def _background_ready(self, background: Background) -> None:
@@ -806,7 +746,7 @@ class LivePipeline:
             if error is not None and self._running:
                 self._dead.add("compose")
                 self._hide()
-                self._report(_failure("compose", error))
+                self._report(failure_of("compose", error))
                 self._update_state()
 
     def _output_opened(self, entry: _Output, description: str) -> None:
@@ -819,7 +759,7 @@ class LivePipeline:
 
     def _output_lost(self, entry: _Output, error: OutputLost) -> None:
         with self._lock:
-            failure = _failure(f"output {entry.name}", error, retried=True)
+            failure = failure_of(f"output {entry.name}", error, retried=True)
             if self._running and failure.sentence != entry.told:
                 entry.told = failure.sentence
                 self._report(failure)
@@ -830,11 +770,11 @@ class LivePipeline:
                 return
             if self._outputs.get(entry.name) is entry and entry.stage is stage:
                 self._remove(entry)
-            self._report(_failure(f"output {entry.name}", error))
+            self._report(failure_of(f"output {entry.name}", error))
 
     def _fail(self, where: str, error: Exception) -> None:
         with self._lock:
-            self._report(_failure(where, error))
+            self._report(failure_of(where, error))
 
     def _log_end(self, name: str) -> Callable[[Exception | None], None]:
         def ended(error: Exception | None) -> None:
@@ -966,18 +906,6 @@ def _look_of(settings: LiveSettings) -> tuple[object, ...]:
     return settings.output_size, settings.output_rate, settings.mirror_output, settings.card
 
 
-def _failure(where: str, error: Exception, *, retried: bool = False) -> Failure:
-    if isinstance(error, MattecamError):
-        return Failure(where, str(error), retried=retried, error=error)
-    return Failure(
-        where,
-        f"Something went wrong ({where}): {type(error).__name__}: {error}.",
-        "" if retried else "Try again; the log says more.",
-        retried=retried,
-        error=error,
-    )
-
-
 @dataclass
 class _CaptureEvents:
     pipeline: LivePipeline
@@ -1017,40 +945,3 @@ class _OutputEvents:
 
     def card_failed(self, error: InputError) -> None:
         self.pipeline._fail("card", error)
-
-
-class _Events(Work[Callable[[], None]]):
-    """Calls back, one thing after the other, and keeps watch in between."""
-
-    def __init__(self, watch: Callable[..., None]) -> None:
-        self._watch = watch
-        self._watch_at = time.monotonic() + _WATCH_EVERY
-        self._stats_at = time.monotonic() + _STATS_EVERY
-        self._trim = find_trim()
-        self._trim_at = time.monotonic() + _TRIM_EVERY
-
-    def due(self) -> float:
-        return self._watch_at
-
-    def handle(self, item: Callable[[], None]) -> None:
-        self._safely(item)
-
-    def tick(self) -> None:
-        now = time.monotonic()
-        if now < self._watch_at:
-            return
-        with_stats = now >= self._stats_at
-        self._watch_at = now + _WATCH_EVERY
-        if with_stats:
-            self._stats_at = now + _STATS_EVERY
-        self._safely(lambda: self._watch(with_stats=with_stats))
-        if now >= self._trim_at:
-            self._trim_at = now + _TRIM_EVERY
-            self._trim()
-
-    def _safely(self, call: Callable[[], None]) -> None:
-        try:
-            call()
-        except Exception:
-            # A listener's mistake is its own; the pipeline and the other listeners go on.
-            log.exception("a callback of the pipeline failed")
