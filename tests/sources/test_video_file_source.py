@@ -186,6 +186,22 @@ def test_frames_are_let_go_as_soon_as_nobody_holds_them(make_clip):
         gc.enable()
 
 
+def test_reading_a_clip_again_leaves_no_frame_behind(make_clip):
+    gc.collect()
+    gc.disable()  # what is held by a cycle alone would stay
+    try:
+        with VideoFileSource(make_clip("a.mp4", greys(5), rotation=(90, False, False))) as source:
+            list(source)
+            gc.collect()
+            for _ in range(3):
+                assert len(list(source)) == 5
+            decoded = [kept for kept in gc.get_objects() if isinstance(kept, av.VideoFrame)]
+            assert decoded == []
+            assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_a_corrupt_stretch_in_the_middle_costs_only_what_it_covers(make_clip):
     path = make_clip("a.mp4", noise(40), codec="mpeg4", options={"g": "4", "b": "900000"})
     content = bytearray(path.read_bytes())
