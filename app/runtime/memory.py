@@ -1,8 +1,7 @@
 """Giving back what was freed.
 
-Pictures of some megabytes are taken in one thread and let go in another. glibc keeps such pieces in
-its arenas, and over half an hour live a process creeps up by a tenth although nothing leaks.
-Asking the kernel for every picture anew stops that, too, but costs a third more processor time.
+What is taken in one thread and let go in another stays in glibc's arenas after it is free. Asking the
+kernel for every piece anew would stop that, too, but costs a third more processor time.
 """
 
 from __future__ import annotations
