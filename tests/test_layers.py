@@ -103,7 +103,12 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
             "app/outputs/",
             "app/sources/",
             "app/engines/",
+            "app/recording/",
+            "app/sound/",
             "app/cli/live.py",  # waits for a signal
+            "app/bench/live_run.py",  # waits for a turn to be over
+            "app/recording/",
+            "app/sound/",
         ),
     ),
     ("app.gui", _under("app/gui/", "app/cli/")),

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import multiprocessing
 import statistics
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Any
 
 from app.bench import contender
-from app.bench.contender import Job, Turn
+from app.bench.job import Job, Mode, Turn
 from app.errors import MattecamError
 
-_PROCESSES = {"naive": contender.naive, "mattecam": contender.mattecam}
-# Frames of one turn; the naive loop is slow, and its turns are to take about as long.
-_TURN = {"naive": 4, "mattecam": 16}
+OURS = "mattecam"
+BESIDE = ("naive", "onnxruntime")
+# Frames of the turn that does not count; from it follows how many a turn takes.
+_WARM_UP = 4
+_FEWEST = 3
 
 
 @dataclass
 class _Seat:
+    """A contender in its process. frames: of one turn."""
+
     name: str
+    job: Job
     process: BaseProcess
     connection: Connection
-    turns: list[Turn]
+    frames: int = _WARM_UP
+    turns: list[Turn] = field(default_factory=list)
 
-    def take_turn(self, count: int) -> Turn:
-        self.connection.send(count)
+    def take_turn(self) -> Turn:
+        self.connection.send(self.frames)
         try:
             turn: Turn = self.connection.recv()
         except EOFError:
@@ -36,62 +42,120 @@ class _Seat:
             raise MattecamError(turn.failure)
         return turn
 
+    def warm_up(self, seconds: float) -> None:
+        if self.job.mode == "live":
+            self.frames = round(seconds * self.job.rate)
+            self.take_turn()
+            return
+        turn = self.take_turn()
+        self.frames = max(_FEWEST, round(seconds * turn.frames / turn.seconds))
 
-def compare(job: Job, *, rounds: int, progress: Callable[[int, int], None]) -> list[dict[str, Any]]:
+    def close(self) -> None:
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+
+def compare(
+    job: Job,
+    *,
+    beside: Sequence[str] = BESIDE,
+    rounds: int,
+    seconds: float = 2.0,
+    progress: Callable[[int, int], None],
+) -> list[dict[str, Any]]:
     """Runs every contender `rounds` times in turn, after a warm-up turn that does not count.
 
-    Gives one plain dictionary for each: name, fps (the median turn's), stages_ms (medians), and
-    what it ran on.
+    beside: the names of those that are measured beside this project's chain. They have one mode,
+    so in a live run they, too, go as fast as they can. seconds: about how long a turn takes.
+    Gives one plain dictionary for each contender; see `_summary`. Raises MattecamError.
     """
-    # spawn: a forked child would share, and be charged with, the parent's memory.
-    context = multiprocessing.get_context("spawn")
     seats: list[_Seat] = []
     try:
-        for name, target in _PROCESSES.items():
-            ours, theirs = context.Pipe()
-            process = context.Process(target=target, args=(theirs, job))
-            process.start()
-            theirs.close()
-            seats.append(_Seat(name, process, ours, []))
+        for name in (*beside, OURS):
+            mode: Mode = job.mode if name == OURS else "lossless"
+            seats.append(_seated(name, replace(job, mode=mode)))
         for seat in seats:
-            seat.take_turn(_TURN[seat.name])
+            seat.warm_up(seconds)
         for turn in range(rounds):
             progress(turn, rounds)
             for seat in seats:
-                seat.turns.append(seat.take_turn(_TURN[seat.name]))
+                seat.turns.append(seat.take_turn())
         progress(rounds, rounds)
-        return [_summary(seat, job) for seat in seats]
+        summaries = [_summary(seat) for seat in seats]
     finally:
         for seat in seats:
-            seat.process.terminate()
-            seat.process.join()
-            seat.connection.close()
+            seat.close()
+    if job.mode == "live":
+        # Live the network runs beside everything else: what is outside is measured without it.
+        summaries[-1]["cpu_ms_per_frame_outside_network"] = _outside(job)
+    return summaries
 
 
-def _summary(seat: _Seat, job: Job) -> dict[str, Any]:
-    last = seat.turns[-1]
-    described = dict(last.description)
-    if not described:
-        from app.modnet.preprocess import grid_for
+def _seated(name: str, job: Job) -> _Seat:
+    # spawn: a forked child would share, and be charged with, the parent's memory.
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=contender.serve, args=(theirs, name, job), name=name)
+    process.start()
+    theirs.close()
+    return _Seat(name, job, process, ours)
 
-        grid = grid_for(last.frame_size, job.settings.size)
-        described = {
-            "engine": "torch",
-            "device": "cpu",
-            "precision": "float32",
-            "network_size": str(grid),
+
+def _outside(job: Job) -> float | None:
+    seat = _seated(OURS, replace(job, mode="lossless"))
+    try:
+        return _milliseconds(seat.take_turn().outside)
+    finally:
+        seat.close()
+
+
+def _summary(seat: _Seat) -> dict[str, Any]:
+    """name, mode, feed, frame_size, what it ran on; fps: the median turn's; stages_ms: for each
+    stage its median and p95; cpu_ms_per_frame: of all threads; and what is outside of the network;
+    peak_memory_mb: of its process; live also latency_ms (capture to output) and dropped.
+    """
+    last, turns = seat.turns[-1], seat.turns
+    frames = sum(turn.frames for turn in turns)
+    summary = {
+        "name": seat.name,
+        "mode": seat.job.mode,
+        "feed": seat.job.feed,
+        "frame_size": f"{last.frame_size[0]}x{last.frame_size[1]}",
+        **last.description,
+        "fps": round(statistics.median(t.frames / t.seconds for t in turns), 3),
+        "stages_ms": _stages(turns),
+        "cpu_ms_per_frame": _milliseconds(sum(t.cpu for t in turns) / frames if frames else None),
+        "cpu_ms_per_frame_outside_network": _milliseconds(last.outside),
+        "peak_memory_mb": round(max(turn.peak_memory_mb for turn in turns), 1),
+    }
+    if seat.job.mode == "live":
+        ages = [age * 1e3 for turn in turns for age in turn.latencies]
+        summary["latency_ms"] = _spread(ages) if ages else None
+        summary["rate_in"] = seat.job.rate
+        summary["dropped"] = sum(turn.dropped for turn in turns)
+    return summary
+
+
+def _stages(turns: Sequence[Turn]) -> dict[str, dict[str, float]]:
+    spreads = turns[-1].spreads
+    if spreads:
+        return {
+            name: {"median": round(p50, 3), "p95": round(p95, 3)}
+            for name, (p50, p95) in spreads.items()
         }
     stages: dict[str, list[float]] = {}
-    for turn in seat.turns:
+    for turn in turns:
         for name, seconds in turn.stages.items():
-            stages.setdefault(name, []).extend(seconds)
-    return {
-        "name": seat.name,
-        "frame_size": f"{last.frame_size[0]}x{last.frame_size[1]}",
-        **described,
-        "fps": round(statistics.median(t.frames / t.seconds for t in seat.turns), 3),
-        "stages_ms": {
-            name: round(statistics.median(seconds) * 1e3, 3) for name, seconds in stages.items()
-        },
-        "peak_memory_mb": round(max(turn.peak_memory_mb for turn in seat.turns), 1),
-    }
+            stages.setdefault(name, []).extend(second * 1e3 for second in seconds)
+    return {name: _spread(times) for name, times in stages.items()}
+
+
+def _spread(times: Sequence[float]) -> dict[str, float]:
+    ordered = sorted(times)
+    at = min(len(ordered) - 1, round(0.95 * (len(ordered) - 1)))
+    return {"median": round(statistics.median(ordered), 3), "p95": round(ordered[at], 3)}
+
+
+def _milliseconds(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds * 1e3, 3)

@@ -7,133 +7,103 @@ that all of them see the same noise of a shared machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import cycle, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-from app.chain import ChainSettings, open_chain
+import numpy as np
+
+from app.bench.job import COLOUR, Feeder, Job, StageTimer, Turn, frames_of, open_feeder
 from app.errors import MattecamError
-from app.flow import StageTimes, run
-from app.frames import RGB, Frame
-from app.sources.open import open_source
-from app.weights import store
 
-COLOUR = (0, 177, 64)
+if TYPE_CHECKING:
+    from app.frames import RGB
 
-
-@dataclass(frozen=True)
-class Job:
-    """What a contender is to do. input: what `open_source` takes; frames: how many to hold."""
-
-    input: str
-    frames: int
-    settings: ChainSettings
+# Measures a turn of so many frames.
+TakeTurn = Callable[[int], Turn]
+Contend = Callable[[Job, Feeder], Iterator[TakeTurn]]
 
 
-@dataclass
-class Turn:
-    """One turn's measurement, or why there is none."""
+def naive(job: Job, feeder: Feeder) -> Iterator[TakeTurn]:
+    """The loop of every tutorial."""
+    from app.bench.naive import NaiveLoop
+    from app.weights import store
 
-    frames: int = 0
-    seconds: float = 0.0
-    stages: dict[str, list[float]] = field(default_factory=dict)
-    description: dict[str, Any] = field(default_factory=dict)
-    frame_size: tuple[int, int] = (0, 0)
-    peak_memory_mb: float = 0.0
-    failure: str = ""
+    path = store.resolve(job.settings.weights).path
+    loop = NaiveLoop(path, job.settings.size, _background(feeder))
+    yield _loop(feeder, loop.process, loop.describe(feeder.size))
 
 
-class StageTimer:
-    """`with timer("matting"): ...` gathers seconds by name."""
+def onnxruntime(job: Job, feeder: Feeder) -> Iterator[TakeTurn]:
+    """The same loop with ONNX Runtime: what the better ones of this project's peers do."""
+    from app.bench.onnx_loop import OnnxLoop
+    from app.weights import store
 
-    def __init__(self) -> None:
-        self.times = StageTimes()
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.times.add(name, time.perf_counter() - began)
+    path = store.resolve(job.settings.weights).path
+    loop = OnnxLoop(path, job.settings.size, _background(feeder))
+    yield _loop(feeder, loop.process, loop.describe(feeder.size))
 
 
-def _held_frames(job: Job) -> list[Frame]:
-    """The clip's first frames in memory: what is measured is the chain, not the decoder."""
-    with open_source(job.input) as source:
-        return list(islice(source, job.frames))
+def mattecam(job: Job, feeder: Feeder) -> Iterator[TakeTurn]:
+    """This project's chain: the steps that `convert` and `live` run."""
+    if job.mode == "live":
+        from app.bench.live_run import live_turns
+
+        yield from live_turns(job, feeder)
+    else:
+        from app.bench.chain_run import chain_turns
+
+        yield from chain_turns(job, feeder)
 
 
-def _endless(frames: Sequence[Frame], count: int) -> Iterator[Frame]:
-    """`count` frames with times that go on, though the pictures come again."""
-    for index, frame in enumerate(islice(cycle(frames), count)):
-        yield Frame(frame.rgb, index, index / 30)
+CONTENDERS: dict[str, Contend] = {
+    "naive": naive,
+    "onnxruntime": onnxruntime,
+    "mattecam": mattecam,
+}
 
 
-def naive(connection: Connection, job: Job) -> None:
-    """The process of the naive loop."""
-
-    def contend(frames: list[Frame]) -> Iterator[Callable[[int], Turn]]:
-        import numpy as np
-
-        from app.bench.naive import NaiveLoop
-
-        width, height = frames[0].size
-        background: RGB = np.full((height, width, 3), COLOUR, np.uint8)
-        loop = NaiveLoop(store.resolve(job.settings.weights).path, job.settings.size, background)
-
-        def turn(count: int) -> Turn:
-            timer = StageTimer()
-            began = time.perf_counter()
-            for frame in _endless(frames, count):
-                loop.process(frame.rgb, timer)
-            seconds = time.perf_counter() - began
-            return Turn(count, seconds, timer.times.seconds)
-
-        yield turn
-
-    _serve(connection, job, contend)
-
-
-def mattecam(connection: Connection, job: Job) -> None:
-    """The process of this project's chain."""
-
-    def contend(frames: list[Frame]) -> Iterator[Callable[[int], Turn]]:
-        size = frames[0].size
-        with open_chain(job.settings, frame_size=size) as chain:
-
-            def turn(count: int) -> Turn:
-                times = StageTimes()
-                began = time.perf_counter()
-                for _ in run(_endless(frames, count), chain.steps, times):
-                    pass
-                seconds = time.perf_counter() - began
-                return Turn(count, seconds, times.seconds, chain.describe(size))
-
-            yield turn
-
-    _serve(connection, job, contend)
-
-
-def _serve(
-    connection: Connection,
-    job: Job,
-    contend: Callable[[list[Frame]], Iterator[Callable[[int], Turn]]],
-) -> None:
+def serve(connection: Connection, name: str, job: Job) -> None:
+    """The body of a contender's process."""
     try:
-        frames = _held_frames(job)
-        with contextmanager(contend)(frames) as turn:
+        feeder = open_feeder(job)
+        with contextmanager(CONTENDERS[name])(job, feeder) as take_turn:
             while count := connection.recv():
-                measured = turn(count)
-                measured.frame_size = frames[0].size
-                measured.peak_memory_mb = peak_memory_mb()
-                connection.send(measured)
+                turn = take_turn(count)
+                turn.frame_size = feeder.size
+                turn.peak_memory_mb = peak_memory_mb()
+                connection.send(turn)
     except MattecamError as error:
         connection.send(Turn(failure=str(error)))
     except (EOFError, KeyboardInterrupt):
         pass  # the parent is gone or stops: so does this
+
+
+def _background(feeder: Feeder) -> RGB:
+    width, height = feeder.size
+    return np.full((height, width, 3), COLOUR, np.uint8)
+
+
+def _loop(
+    feeder: Feeder, process: Callable[[RGB, StageTimer], RGB], description: dict[str, object]
+) -> TakeTurn:
+    def take_turn(count: int) -> Turn:
+        timer = StageTimer()
+        began, cpu = time.perf_counter(), time.process_time()
+        for frame in frames_of(feeder, count, timer.times):
+            process(frame.rgb, timer)
+        return Turn(
+            frames=count,
+            seconds=time.perf_counter() - began,
+            cpu=time.process_time() - cpu,
+            stages=timer.times.seconds,
+            outside=timer.cpu_without("matting", count),
+            description=description,
+        )
+
+    return take_turn
 
 
 def peak_memory_mb() -> float:

@@ -6,13 +6,14 @@ Nothing in it is made slow on purpose; this is MODNet's own demonstration with a
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from app.bench.contender import StageTimer
+from app.bench.job import StageTimer
 from app.frames import RGB
 from app.modnet import weights
 from app.modnet.preprocess import NetworkSize, grid_for
@@ -25,6 +26,15 @@ class NaiveLoop:
         self._network = weights.load(weights_file).network
         self._size = size
         self._background = background
+
+    def describe(self, frame_size: tuple[int, int]) -> dict[str, Any]:
+        return {
+            "engine": "torch",
+            "device": "cpu",
+            "precision": "float32",
+            "network_size": str(grid_for(frame_size, self._size)),
+            "steps": ["resize", "matting", "composite"],
+        }
 
     def process(self, rgb: RGB, timer: StageTimer) -> RGB:
         height, width = rgb.shape[:2]

@@ -1,4 +1,4 @@
-"""The benchmark: both contenders really run, at the same network size."""
+"""The benchmark: all contenders really run, at the same network size, and say what they did."""
 
 import json
 
@@ -6,30 +6,125 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.bench import machine, report
 from app.cli import main
 
+QUICK = ["--rounds", "1", "--seconds", "0.1", "--json"]
 
-def test_both_contenders_are_measured_in_one_run(weights_file, tmp_path, capsys) -> None:
-    picture = tmp_path / "me.png"
-    Image.fromarray(np.full((90, 160, 3), 200, np.uint8)).save(picture)
-    arguments = ["bench", str(picture), "--rounds", "1", "--size", "96x64", "--json"]
-    assert main(arguments) == 0
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "me.png"
+    Image.fromarray(np.full((90, 160, 3), 200, np.uint8)).save(path)
+    return str(path)
+
+
+def told(capsys):
     said = capsys.readouterr().out.strip().splitlines()
     assert len(said) == 1
-    runs = {run["name"]: run for run in json.loads(said[0])["runs"]}
-    assert set(runs) == {"naive", "mattecam"}
-    assert runs["naive"]["network_size"] == runs["mattecam"]["network_size"] == "96x64"
+    return json.loads(said[0])
+
+
+def test_all_contenders_are_measured_in_one_run(weights_file, picture, capsys) -> None:
+    pytest.importorskip("onnxruntime")
+    assert main(["bench", picture, "--size", "96x64", "--frame-size", "320x180", *QUICK]) == 0
+    answer = told(capsys)
+    assert answer["machine"]["cores"] >= 1
+    runs = {run["name"]: run for run in answer["runs"]}
+    assert list(runs) == ["naive", "onnxruntime", "mattecam"]
+    assert len({run["network_size"] for run in runs.values()}) == 1
     assert runs["naive"]["engine"] == "torch"
+    assert runs["onnxruntime"]["engine"] == "onnxruntime"
     for run in runs.values():
+        assert run["frame_size"] == "320x180"
+        assert run["mode"] == "lossless"
         assert run["fps"] > 0
         assert run["peak_memory_mb"] > 50
-        assert "matting" in run["stages_ms"]
-    assert set(runs["mattecam"]["steps"]) == {"matting", "temporal", "refine", "composite"}
+        assert run["cpu_ms_per_frame"] > run["cpu_ms_per_frame_outside_network"] > 0
+        assert 0 < run["stages_ms"]["matting"]["median"] <= run["stages_ms"]["matting"]["p95"]
+    assert set(runs["mattecam"]["steps"]) >= {"matting", "temporal", "refine", "composite"}
+
+
+def test_live_the_threads_are_measured_and_the_delay_too(weights_file, picture, capsys) -> None:
+    arguments = ["bench", picture, "--mode", "live", "--size", "96x64", "--beside", "none"]
+    assert main([*arguments, "--rounds", "1", "--seconds", "1", "--json"]) == 0
+    (run,) = told(capsys)["runs"]
+    assert run["mode"] == "live"
+    assert run["fps"] > 0
+    assert 0 < run["latency_ms"]["median"] <= run["latency_ms"]["p95"]
+    assert run["cpu_ms_per_frame_outside_network"] > 0
+    assert {"matting", "refine", "composite"} <= set(run["stages_ms"])
+
+
+def test_mjpeg_is_decoded_frame_by_frame(weights_file, picture, capsys) -> None:
+    arguments = ["bench", picture, "--feed", "mjpeg", "--size", "96x64", "--beside", "none"]
+    assert main([*arguments, *QUICK]) == 0
+    (run,) = told(capsys)["runs"]
+    assert run["feed"] == "mjpeg"
+    assert run["stages_ms"]["decode"]["median"] > 0
+
+
+def test_a_table_a_plot_and_a_page_are_made(weights_file, picture, tmp_path, capsys) -> None:
+    page = tmp_path / "performance.md"
+    arguments = ["bench", picture, "--size", "96x64", "--beside", "none", *QUICK[:-1]]
+    assert main([*arguments, "--write", str(page)]) == 0
+    assert "mattecam" in capsys.readouterr().out
+    assert "To the first matte" in page.read_text() or "first matte" in page.read_text()
+    assert page.with_suffix(".svg").read_text().startswith("<svg")
 
 
 @pytest.mark.parametrize("argument", ["nowhere.mp4", "--weights=nobody"])
 def test_what_a_contender_cannot_do_is_told_as_its_sentence(argument: str, capsys) -> None:
-    assert main(["bench", argument, "--rounds", "1"]) == 1
+    assert main(["bench", argument, "--rounds", "1", "--beside", "none"]) == 1
     err = capsys.readouterr().err
     assert "no" in err
     assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["--frame-size", "huge"], ["--frame-size", "1x1"], ["--beside", "everybody"]],
+)
+def test_options_that_mean_nothing_are_refused(arguments: list[str], capsys) -> None:
+    assert main(["bench", *arguments]) == 2
+    assert arguments[0] in capsys.readouterr().err
+
+
+def test_the_machine_says_what_decides_the_speed() -> None:
+    about = machine.describe()
+    assert about["processor"]
+    assert about["memory_gb"] > 0
+    assert "numpy" in about["packages"]
+    json.dumps(about)
+
+
+def run(name: str, fps: float) -> dict:
+    return {
+        "name": name,
+        "mode": "lossless",
+        "feed": "memory",
+        "frame_size": "1280x720",
+        "network_size": "512x288",
+        "precision": "float32",
+        "fps": fps,
+        "cpu_ms_per_frame": 10.0,
+        "cpu_ms_per_frame_outside_network": None,
+        "peak_memory_mb": 300.0,
+        "stages_ms": {"matting": {"median": 1.0, "p95": 2.0}},
+    }
+
+
+def test_ratios_are_to_the_others_of_the_same_run() -> None:
+    runs = [run("naive", 5.0), run("onnxruntime", 10.0), run("mattecam", 60.0)]
+    assert report.ratios(runs) == [
+        "12.0 times the naive loop.",
+        "6.0 times the ONNX Runtime loop.",
+    ]
+    assert report.ratios(runs[-1:]) == []
+
+
+def test_the_plot_escapes_names_and_scales_to_the_fastest() -> None:
+    drawn = report.plot_svg([run("<naive>", 30.0), run("mattecam", 120.0)])
+    assert "&lt;naive&gt;" in drawn
+    assert 'width="420.0"' in drawn
+    assert 'width="105.0"' in drawn

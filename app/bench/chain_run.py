@@ -1,0 +1,91 @@
+"""This project's chain without threads of its own: as fast as it can, no frame lost."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+import cv2
+import numpy as np
+
+from app.bench.job import Feeder, Job, Turn, frames_of
+from app.chain import Chain, open_chain
+from app.flow import StageTimes, run
+from app.frames import Alpha, Frame, Matte
+from app.matting import Matting
+from app.modnet.preprocess import Grid, fit
+
+# Frames whose mattes are kept for measuring what is outside of the network.
+_REPLAYED = 8
+_OUTSIDE_FRAMES = 40
+
+
+def chain_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
+    with open_chain(job.settings, frame_size=feeder.size) as chain:
+        described = chain.describe(feeder.size)
+        spent: list[float] = []
+
+        def take_turn(count: int) -> Turn:
+            times = StageTimes()
+            began, cpu = time.perf_counter(), time.process_time()
+            for _ in run(frames_of(feeder, count, times), chain.steps, times):
+                pass
+            turn = Turn(
+                frames=count,
+                seconds=time.perf_counter() - began,
+                cpu=time.process_time() - cpu,
+                stages=times.seconds,
+                description=described,
+            )
+            if not spent:
+                spent.append(outside_network(chain, feeder))
+            turn.outside = spent[0]
+            return turn
+
+        yield take_turn
+
+
+def outside_network(chain: Chain, feeder: Feeder) -> float:
+    """Processor seconds for one frame of everything but the network, over all threads.
+
+    The network's part is played back: the same mattes as it gave, after the same resizing of the
+    frame to its grid. The composite is brought to I420 in the end, as for a virtual camera.
+    """
+    at = next(i for i, step in enumerate(chain.steps) if isinstance(step, Matting))
+    frames = list(frames_of(feeder, _REPLAYED))
+    before = chain.steps[:at]
+    mattes: list[Matte] = list(run(frames, (*before, chain.steps[at])))  # type: ignore[arg-type]
+    replay = _Replay([matte.alpha for matte in mattes], chain.grid(feeder.size))
+    steps = (*before, replay, *chain.steps[at + 1 :])
+    for step in steps:
+        step.reset()
+    pictures = list(frames_of(feeder, _OUTSIDE_FRAMES))
+    began = time.process_time()
+    for composite in run(pictures, steps):
+        if composite.rgb is not None:
+            cv2.cvtColor(composite.rgb, cv2.COLOR_RGB2YUV_I420)
+    spent = (time.process_time() - began) / len(pictures)
+    for step in steps:
+        step.reset()
+    return spent
+
+
+class _Replay:
+    """In the matting step's place."""
+
+    name = "matting"
+
+    def __init__(self, alphas: list[Alpha], grid: Grid) -> None:
+        self._alphas = alphas
+        self._grid = grid
+        width, height = grid.padded
+        self._input = np.zeros((height, width, 3), np.uint8)
+
+    def push(self, item: Frame) -> Iterable[Matte]:
+        fit(item.rgb, self._grid, self._input)
+        return (Matte(item, self._alphas[item.index % len(self._alphas)]),)
+
+    def flush(self) -> Iterable[Matte]:
+        return ()
+
+    def reset(self) -> None: ...

@@ -1,0 +1,153 @@
+"""Measured runs as a table, as a plot, and as the page docs/performance.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any
+
+Run = Mapping[str, Any]
+
+HEAD = ("", "frame", "network", "fps", "CPU ms", "outside", "MiB", "stages: median (p95) ms")
+_BAR_WIDTH = 420
+
+
+def row(run: Run) -> tuple[str, ...]:
+    """The cells below HEAD. CPU ms and outside: processor time for one frame, all of it, and of
+    everything but the network.
+    """
+    stages = " ".join(
+        f"{name} {times['median']:.1f} ({times['p95']:.1f})"
+        for name, times in run["stages_ms"].items()
+    )
+    return (
+        label(run),
+        run["frame_size"],
+        f"{run['network_size']} {run['precision']}",
+        f"{run['fps']:.1f}",
+        _number(run["cpu_ms_per_frame"]),
+        _number(run["cpu_ms_per_frame_outside_network"]),
+        f"{run['peak_memory_mb']:.0f}",
+        stages,
+    )
+
+
+def label(run: Run) -> str:
+    words = [run["name"], *(() if run["mode"] == "lossless" else (run["mode"],))]
+    if run["feed"] != "memory":
+        words.append(run["feed"])
+    return " ".join(words)
+
+
+def ratios(runs: Sequence[Run]) -> list[str]:
+    """One sentence for each contender that ran beside, in the same run."""
+    ours = [run for run in runs if run["name"] == "mattecam"]
+    return [
+        f"{ours[-1]['fps'] / other['fps']:.1f} times the {_CALLED[other['name']]}."
+        for other in runs
+        if other["name"] != "mattecam" and ours
+    ]
+
+
+_CALLED = {"naive": "naive loop", "onnxruntime": "ONNX Runtime loop"}
+
+
+def describe_machine(machine: Mapping[str, Any]) -> str:
+    flags = " ".join(machine["flags"]) or "no vector units that are known"
+    packages = ", ".join(f"{name} {version}" for name, version in machine["packages"].items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores ({flags}), {machine['memory_gb']} GB, "
+        f"{machine['system']}, Python {machine['python']}, {packages}"
+    )
+
+
+def plot_svg(runs: Sequence[Run]) -> str:
+    """Frames a second as bars, an SVG picture; 60 is marked."""
+    most = max([60.0, *(run["fps"] for run in runs)])
+    height = 28
+    rows = []
+    for number, run in enumerate(runs):
+        top, width = 40 + number * height, run["fps"] / most * _BAR_WIDTH
+        words = f"{label(run)}  {run['frame_size']}, network {run['network_size']}"
+        colour = "#2f6fed" if run["name"] == "mattecam" else "#9aa3af"
+        rows.append(
+            f'<text x="330" y="{top + 15}" text-anchor="end">{escape(words)}</text>'
+            f'<rect x="340" y="{top + 3}" width="{width:.1f}" height="16" rx="3" fill="{colour}"/>'
+            f'<text x="{346 + width:.1f}" y="{top + 15}">{run["fps"]:.1f}</text>'
+        )
+    line = 340 + 60 / most * _BAR_WIDTH
+    total = 56 + len(runs) * height
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="840" height="{total}" '
+        f'font-family="sans-serif" font-size="12" fill="#6b7280">'
+        f'<text x="340" y="20">frames a second</text>'
+        f'<line x1="{line:.1f}" x2="{line:.1f}" y1="30" y2="{total - 12}" stroke="#d97706" '
+        'stroke-dasharray="4 3"/>'
+        f'<text x="{line - 14:.1f}" y="{total - 1}" fill="#d97706">60</text>'
+        + "".join(rows)
+        + "</svg>\n"
+    )
+
+
+def page(
+    machine: Mapping[str, Any],
+    cells: Sequence[Sequence[Run]],
+    startup: Mapping[str, Any] | None,
+    *,
+    command: str,
+    plot: str,
+) -> str:
+    """The page as Markdown. plot: the SVG's file name beside it."""
+    lines = [
+        "# How fast it is",
+        "",
+        f"Made by `{command}`; make it again for your machine. All rows of one table row group ran "
+        "in turns in one run, so compare within a group: on a shared machine a figure by itself "
+        "says little.",
+        "",
+        f"Machine: {describe_machine(machine)}.",
+        "",
+        f"![Frames a second]({plot})",
+        "",
+        "`lossless` rows go as fast as they can in one thread; `live` rows are the threads of the "
+        "app at 60 frames a second in, dropping what is too much. *CPU ms* is processor time for "
+        "one frame over all threads, *outside* that of everything but the network (resizing, "
+        "filter, refinement, colours, composite, I420). The naive loop is MODNet's own "
+        "demonstration in torch; the ONNX Runtime loop is the same with the released file.",
+        "",
+        "| " + " | ".join(HEAD) + " | beside |",
+        "|" + "---|" * (len(HEAD) + 1),
+    ]
+    for cell in cells:
+        beside = " ".join(ratios(cell))
+        for number, run in enumerate(cell):
+            last = beside if number == len(cell) - 1 else ""
+            lines.append("| " + " | ".join((*row(run), last)) + " |")
+    delays = [run for cell in cells for run in cell if run.get("latency_ms")]
+    if delays:
+        lines += ["", "Delay from capture to output, live, milliseconds:", ""]
+        lines += ["| network | median | p95 | dropped |", "|---|---|---|---|"]
+        lines += [
+            f"| {run['network_size']} | {run['latency_ms']['median']:.0f} | "
+            f"{run['latency_ms']['p95']:.0f} | {run['dropped']} |"
+            for run in delays
+        ]
+    if startup is not None:
+        torch = "imports" if startup["warm_imports_torch"] else "does not import"
+        lines += [
+            "",
+            f"From starting the process to the first matte: {startup['cold_s']:.1f} s with a cold "
+            f"cache (the weights are converted), {startup['warm_s']:.1f} s with a warm one, which "
+            f"{torch} torch.",
+        ]
+    lines += [
+        "",
+        "On a GPU: not measured. On a processor with AMX: not measured here; the file's first "
+        "lines say what this was measured on.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"

@@ -1,0 +1,67 @@
+"""From starting the program to the first matte, with a cold cache and with a warm one."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from app.errors import MattecamError
+
+_ROOT = Path(__file__).resolve().parents[2]
+# In a process of its own, begun as `main.py` begins; the clock is the system's, so that what the
+# interpreter itself takes counts, too.
+_CHILD = """
+import json, sys, time
+import numpy as np
+from app.chain import ChainSettings, open_chain
+from app.flow import run
+from app.frames import Frame
+from app.modnet.preprocess import NetworkSize
+asked = json.loads(sys.argv[1])
+size = tuple(asked.pop("frame_size"))
+asked["size"] = NetworkSize.parse(asked["size"])
+frame = Frame(np.full((size[1], size[0], 3), 128, np.uint8), 0, 0.0)
+with open_chain(ChainSettings(**asked), frame_size=size) as chain:
+    for _ in run([frame], chain.steps):
+        print(json.dumps({"at": time.time(), "torch": "torch" in sys.modules}))
+"""
+
+
+def measure(settings: dict[str, Any], frame_size: tuple[int, int]) -> dict[str, Any]:
+    """settings: fields of ChainSettings as plain values. Gives seconds, cold and warm.
+
+    Raises MattecamError where it does not start.
+    """
+    asked = json.dumps({**settings, "frame_size": frame_size})
+    with tempfile.TemporaryDirectory(prefix="mattecam-bench-") as cache:
+        environment = {**os.environ, "MATTECAM_CACHE": cache}
+        cold, warm = (_first_matte(asked, environment) for _ in range(2))
+    return {
+        "cold_s": round(cold["seconds"], 2),
+        "warm_s": round(warm["seconds"], 2),
+        "warm_imports_torch": warm["torch"],
+    }
+
+
+def _first_matte(asked: str, environment: dict[str, str]) -> dict[str, Any]:
+    import time
+
+    began = time.time()
+    child = subprocess.run(
+        [sys.executable, "-c", _CHILD, asked],
+        cwd=_ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if child.returncode != 0:
+        said = child.stderr.strip().splitlines()
+        raise MattecamError(f"The start could not be measured: {said[-1] if said else 'it died'}")
+    told = json.loads(child.stdout.splitlines()[0])
+    return {"seconds": told["at"] - began, "torch": told["torch"]}
