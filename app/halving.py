@@ -7,6 +7,13 @@ import numpy as np
 import numpy.typing as npt
 
 
+def halved_to(picture: npt.NDArray[np.uint8], short_side: int) -> npt.NDArray[np.uint8]:
+    """`picture` halved as long as its shorter side stays at least that; itself, if it is small."""
+    while min(picture.shape[:2]) >= 2 * short_side:
+        picture = halved(picture)
+    return picture
+
+
 def halved(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """uint8 (H, W) or (H, W, C) at half its size, rounded up: the mean of each 2x2 pixels.
 

@@ -45,15 +45,20 @@ class Variant:
 PLAIN = Variant("plain MODNet")
 CLIP_VARIANTS = (
     PLAIN,
-    Variant("default", {"temporal": "ofd", "refine": True}),
-    Variant("One-Frame Delay, xi 0.05", {"temporal": "ofd:0.05", "refine": True}),
-    Variant("no temporal filter", {"refine": True}),
+    Variant("default: steady, refined", {"temporal": "steady", "refine": True}),
+    Variant("steady, not refined", {"temporal": "steady"}),
+    Variant("steady, following motion", {"temporal": "steady:follow=on"}),
+    Variant("One-Frame Delay", {"temporal": "ofd"}),
+    Variant("gated, without delay", {"temporal": "gated"}),
+    Variant("refined only", {"refine": True}),
 )
 STILL_VARIANTS = (
     Variant("plain, short side 288"),
     Variant("default", {"refine": True}),
     Variant("plain, 384x224", {"size": NetworkSize((384, 224))}),
+    Variant("default, 384x224", {"size": NetworkSize((384, 224)), "refine": True}),
     Variant("plain, 512x512", {"size": NetworkSize((512, 512))}),
+    Variant("default, 512x512", {"size": NetworkSize((512, 512)), "refine": True}),
 )
 
 

@@ -15,12 +15,10 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
 from app.frames import RGB, Alpha8
-from app.halving import halved
-
-Float = npt.NDArray[np.float32]
+from app.halving import halved_to
+from app.refine.band import Band, Float
 
 # The small grid's shorter side is at least this, in pixels, and less than twice it where the frame
 # is larger. 24 to 240 give the same error within 7%.
@@ -34,45 +32,44 @@ _SURE = 3
 _TRACE = np.float32(1e-3)
 
 
-def estimate_foreground(rgb: RGB, alpha: Alpha8) -> RGB:
+def estimate_foreground(rgb: RGB, alpha: Alpha8, *, small: RGB | None = None) -> RGB:
     """The foreground, uint8 (H, W, 3), straight: `rgb` itself but for the band 3 <= alpha <= 252.
 
-    `rgb` is uint8 (H, W, 3), `alpha` uint8 (H, W). Gives `rgb` itself where there is no band.
+    `rgb` is uint8 (H, W, 3), `alpha` uint8 (H, W), `small` is `rgb` halved some times, where the
+    caller has that already. Gives `rgb` itself where there is no band.
     """
     # The subtraction wraps below zero, so one comparison finds what lies between both bounds.
-    band = np.flatnonzero((alpha.ravel() - np.uint8(_SURE)) < 256 - 2 * _SURE)
-    if band.size == 0:
+    band = Band.of((alpha - np.uint8(_SURE)) < 256 - 2 * _SURE)
+    if band.at.size == 0:
         return rgb
-    height, width = alpha.shape
-    small_rgb, small_alpha = _halved_until_small(rgb), _halved_until_small(alpha)
+    small_rgb = halved_to(rgb if small is None else small, _SMALL_SIDE)
+    small_alpha = halved_to(alpha, _SMALL_SIDE)
     foreground, background = _means(
         small_rgb.astype(np.float32), small_alpha.astype(np.float32) * np.float32(1 / 255)
     )
-    small_height, small_width = small_alpha.shape
-    rows, columns = np.divmod(band.astype(np.int32), np.int32(width))
-    half = np.float32(0.5)
-    x = (columns.astype(np.float32) + half) * np.float32(small_width / width) - half
-    y = (rows.astype(np.float32) + half) * np.float32(small_height / height) - half
-    f, b = _sample(foreground, x, y), _sample(background, x, y)
-    a = alpha.reshape(-1).take(band).astype(np.float32)[:, None] * np.float32(1 / 255)
-    picture = rgb.reshape(-1, 3).take(band, axis=0)
-    # alpha F^ + (1 - alpha) B^, then F^ + alpha (I - that), in place.
-    explained = f - b
-    explained *= a
-    explained += b
-    np.subtract(picture, explained, out=explained)
-    explained *= a
-    f += explained
-    f += half  # the cut to whole numbers then rounds
+    a = alpha.reshape(-1).take(band.at).astype(np.float32) * np.float32(1 / 255)
+    rest = np.float32(1) - a
+    # F^ + alpha (I - alpha F^ - (1 - alpha) B^), sorted by what it multiplies. Channel by channel,
+    # because an operation on all pixels of one is several times as fast.
+    of_foreground, of_background = np.float32(1) - a * a, a * rest
+    pixels = rgb.reshape(-1, 1, 3).take(band.at, axis=0)
+    channels = []
+    planes = band.sample_planes(
+        np.asarray(cv2.convertScaleAbs(foreground), np.uint8),
+        np.asarray(cv2.convertScaleAbs(background), np.uint8),
+    )
+    for f, b, i in zip(*planes, cv2.split(pixels), strict=True):
+        f *= of_foreground
+        b *= of_background
+        f -= b
+        f += a * i.reshape(-1)
+        # This rounds, and stops at 255.
+        channels.append(cv2.convertScaleAbs(np.maximum(f, 0, out=f)))
     estimated = rgb.copy()
-    estimated.reshape(-1, 3)[band] = np.clip(f, 0.0, 255.0, out=f).astype(np.uint8)
+    # As pixels of three bytes: put in their places twice as fast as rows of three numbers.
+    pixel = np.dtype((np.void, 3))
+    estimated.view(pixel).reshape(-1)[band.at] = cv2.merge(channels).view(pixel).reshape(-1)
     return estimated
-
-
-def _halved_until_small(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    while min(picture.shape[:2]) >= 2 * _SMALL_SIDE:
-        picture = halved(picture)
-    return picture
 
 
 def _means(picture: Float, alpha: Float) -> tuple[Float, Float]:
@@ -92,15 +89,3 @@ def _means(picture: Float, alpha: Float) -> tuple[Float, Float]:
         foreground = np.clip(f + a * (picture - explained), 0.0, 255.0)
         background = b
     return foreground, background
-
-
-def _sample(picture: Float, x: Float, y: Float) -> Float:
-    """Bilinear samples, float32 (n, 3), at n places of a float32 (h, w, 3)."""
-    # remap's maps may not be longer than 32767 in either direction: fold them into rows.
-    count, row = x.size, 16384
-    padded = -(-count // row) * row
-    maps = [np.resize(axis, padded).reshape(-1, row) for axis in (x, y)]
-    sampled = cv2.remap(
-        picture, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return np.asarray(sampled.reshape(-1, 3)[:count], np.float32)

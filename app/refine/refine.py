@@ -8,25 +8,37 @@ import cv2
 import numpy as np
 
 from app.frames import Alpha, Alpha8, Cutout, Matte
+from app.halving import halved_to
+from app.refine.edge import EdgeTool
 from app.refine.foreground import estimate_foreground
+from app.refine.guided import SHORT_SIDE, lead
 
 
 class Refine:
     """Matte -> Cutout at the frame's size.
 
-    With `colours` the band's foreground colours are estimated; without, the frame's own pixels
-    are taken, which is how MODNet's demonstrations do it.
+    With `colours` the frame's own colours lead the edge, and the person's colours are estimated
+    there; without, alpha is enlarged bilinearly and the frame's own pixels are taken, which is how
+    MODNet's demonstrations do it. `edge` changes what came of it, as the user wishes.
     """
 
     name = "refine"
 
-    def __init__(self, *, colours: bool) -> None:
+    def __init__(self, *, colours: bool, edge: EdgeTool | None = None) -> None:
         self._colours = colours
+        self._edge = edge
 
     def push(self, item: Matte) -> Iterable[Cutout]:
         rgb = item.frame.rgb
         alpha = enlarge(item.alpha, item.frame.size)
-        foreground = estimate_foreground(rgb, alpha) if self._colours else rgb
+        foreground = rgb
+        if self._colours:
+            small = halved_to(rgb, SHORT_SIDE)
+            alpha = lead(item.alpha, alpha, rgb, small=small)
+            foreground = estimate_foreground(rgb, alpha, small=small)
+        if self._edge is not None:
+            # Last: the colours follow from the alpha that is true of the picture.
+            alpha = self._edge.apply(alpha)
         return (Cutout(item.frame, alpha, foreground),)
 
     def flush(self) -> Iterable[Cutout]:

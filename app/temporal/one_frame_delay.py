@@ -10,7 +10,6 @@ put in for one frame is never the reason to change the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,18 +18,13 @@ import numpy as np
 
 from app.frames import Alpha, Matte
 from app.registry import option
-from app.temporal.base import TemporalFilter, temporal_filters
-
-# Frames further apart than this, in seconds, are no neighbours: what changed between them may be
-# motion, and the mean of both sides would be a ghost.
-_LONGEST_STEP = 0.3
+from app.temporal.base import temporal_filters
+from app.temporal.neighbours import OneFrameLater, on_grid_of
 
 
 @temporal_filters.register("ofd", title="One-frame delay")
-class OneFrameDelay(TemporalFilter):
+class OneFrameDelay(OneFrameLater):
     """Removes flicker that lasts one frame; the picture comes one frame later."""
-
-    delay_frames = 1
 
     @dataclass(frozen=True)
     class Options:
@@ -48,40 +42,14 @@ class OneFrameDelay(TemporalFilter):
         )
 
     def __init__(self, options: Options) -> None:
+        super().__init__()
         self._options = options
-        self._before: Matte | None = None  # as the network gave it
-        self._held: Matte | None = None
 
-    def push(self, item: Matte) -> Iterable[Matte]:
-        out: list[Matte] = []
-        if self._held is not None and not self._neighbours(self._held, item):
-            out += self.flush()
-        if self._held is not None:
-            out.append(self._filtered(self._held, item))
-        self._before, self._held = self._held, item
-        return out
-
-    def flush(self) -> Iterable[Matte]:
-        held = self._held
-        self.reset()
-        return () if held is None else (held,)
-
-    def reset(self) -> None:
-        self._before = self._held = None
-
-    def _neighbours(self, first: Matte, second: Matte) -> bool:
-        if first.alpha.shape != second.alpha.shape or first.frame.size != second.frame.size:
-            return False
-        step = second.frame.captured_at - first.frame.captured_at
-        return 0 <= step <= _LONGEST_STEP
-
-    def _filtered(self, held: Matte, after: Matte) -> Matte:
-        if self._before is None:
-            return held
+    def filtered(self, before: Matte, held: Matte, after: Matte) -> Matte:
         alpha = replace_flicker(
-            self._before.alpha,
+            on_grid_of(before.alpha, held.alpha),
             held.alpha,
-            after.alpha,
+            on_grid_of(after.alpha, held.alpha),
             xi=self._options.xi,
             replace_by=self._options.replace_by,
         )

@@ -1,0 +1,99 @@
+"""Alpha from the network's grid to the frame's size, led by the frame's own colours.
+
+He, Sun and Tang, "Guided image filtering", PAMI 2013, eq. 19 and 20, with a colour guide; He and
+Sun, "Fast guided filter", 2015: around each pixel alpha is taken as linear in the picture's
+colours, a . I + b. The coefficients are fitted on a small grid, where they are smooth, and used at
+the frame's size, where the picture has what the network never saw. Only the band is changed.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from app.frames import RGB, Alpha, Alpha8
+from app.halving import halved_to
+from app.refine.band import Band, Float
+
+# The short side of the small grid, in pixels; a larger one gains nothing and costs more.
+SHORT_SIDE = 144
+_WINDOW = (3, 3)
+# Added to the colours' variance, of [0, 1]: a contrast of one hundredth leads nothing, for noise
+# has as much.
+_EPSILON = np.float32(1e-4)
+# How much of the led alpha is taken, the rest being the enlarged one. More has a little less error
+# in each picture, and more flicker.
+_SHARE = np.float32(0.55)
+# That much of it for each alpha (1 - alpha), until the share is full.
+_TRUST = np.float32(6.0)
+# What the enlarged alpha has to have for the person or the room to be sure, of 255.
+_SURE = 5
+
+
+def lead(alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, small: RGB | None = None) -> Alpha8:
+    """`enlarged` with its band led by the picture.
+
+    alpha: float32 (h, w) in [0, 1], the network's. enlarged: the same at the frame's size, uint8
+    (H, W). rgb: the frame, uint8 (H, W, 3). small: `rgb` halved to `SHORT_SIDE`, where the caller
+    has that already. Gives `enlarged` itself where there is no band.
+    """
+    unsure = cv2.inRange(alpha, _SURE / 255, 1 - _SURE / 255)
+    unsure = np.asarray(cv2.dilate(unsure, np.ones((3, 3), np.uint8)), np.uint8) & np.uint8(1)
+    height, width = enlarged.shape
+    unsure = cv2.resize(unsure, (width, height), interpolation=cv2.INTER_NEAREST)
+    band = Band.of(np.asarray(unsure, np.uint8).view(np.bool_))
+    if band.at.size == 0:
+        return enlarged
+    scale = min(1.0, SHORT_SIDE / min(alpha.shape))
+    size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
+    picture = halved_to(rgb, SHORT_SIDE) if small is None else small
+    picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+    coefficients = band.sample(_fitted(picture, coarse))
+    colours = rgb.reshape(-1, 3).take(band.at, axis=0)
+    # In levels: the guide was taken in [0, 1], and 255 (a . I / 255 + b) = a . I + 255 b.
+    led = np.einsum("ij,ij->i", coefficients[:, :3], colours.astype(np.float32))
+    led += coefficients[:, 3] * np.float32(255)
+    out = enlarged.copy()
+    flat = out.reshape(-1)
+    base = flat.take(band.at).astype(np.float32)
+    np.clip(led, 0, 255, out=led)
+    led -= base
+    # Full trust in the middle of the edge, none where it is nearly sure: there the room's own
+    # texture would draw faint lines.
+    trust = base * (255 - base)
+    trust *= _TRUST / np.float32(255 * 255)
+    led *= np.minimum(trust, _SHARE, out=trust)
+    led += base
+    led += np.float32(0.5)  # the cut to whole numbers then rounds
+    flat[band.at] = led.astype(np.uint8)
+    return out
+
+
+def _fitted(picture: RGB, alpha: Alpha) -> Float:
+    """a (three channels) and b, float32 (h, w, 4), of alpha = a . I + b with I in [0, 1]."""
+    guide = picture.astype(np.float32) * np.float32(1 / 255)
+    r, g, b = (np.ascontiguousarray(guide[..., channel]) for channel in range(3))
+    mean_r, mean_g, mean_b, mean = _mean(r), _mean(g), _mean(b), _mean(alpha)
+    cov_r = _mean(r * alpha) - mean_r * mean
+    cov_g = _mean(g * alpha) - mean_g * mean
+    cov_b = _mean(b * alpha) - mean_b * mean
+    rr = _mean(r * r) - mean_r * mean_r + _EPSILON
+    gg = _mean(g * g) - mean_g * mean_g + _EPSILON
+    bb = _mean(b * b) - mean_b * mean_b + _EPSILON
+    rg = _mean(r * g) - mean_r * mean_g
+    rb = _mean(r * b) - mean_r * mean_b
+    gb = _mean(g * b) - mean_g * mean_b
+    # The inverse of the symmetric 3x3 covariance, by cofactors.
+    inv_rr, inv_gg, inv_bb = gg * bb - gb * gb, rr * bb - rb * rb, rr * gg - rg * rg
+    inv_rg, inv_rb, inv_gb = rb * gb - rg * bb, rg * gb - rb * gg, rg * rb - rr * gb
+    scale = 1 / (rr * inv_rr + rg * inv_rg + rb * inv_rb)
+    a_r = (inv_rr * cov_r + inv_rg * cov_g + inv_rb * cov_b) * scale
+    a_g = (inv_rg * cov_r + inv_gg * cov_g + inv_gb * cov_b) * scale
+    a_b = (inv_rb * cov_r + inv_gb * cov_g + inv_bb * cov_b) * scale
+    offset = mean - a_r * mean_r - a_g * mean_g - a_b * mean_b
+    return _mean(np.asarray(cv2.merge([a_r, a_g, a_b, offset]), np.float32))
+
+
+def _mean(values: Float) -> Float:
+    return np.asarray(cv2.blur(values, _WINDOW), np.float32)

@@ -1,0 +1,102 @@
+"""The median over three frames where the picture allows it, and a blend where it stands still.
+
+Per pixel, with o the filter's own last result; with `follow`, o[t-1] and a[t+1] are carried along
+with the picture's motion:
+
+    m    = median(o[t-1], a[t], a[t+1])
+    m    = a[t] where the picture is not that of both neighbours
+    o[t] = m + blend (o[t-1] - m) where the picture stood still
+
+One-Frame Delay (MODNet, sec. 4.3) finds a flicker by three thresholds; the median needs none, and
+because it goes on from its own result, no pixel can leave and be back one frame later. Where the
+picture changes too fast to be followed (a hand that was somewhere else in both neighbours), the
+network's word stands.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from app.frames import RGB, Alpha, Matte
+from app.registry import option
+from app.temporal.base import temporal_filters
+from app.temporal.motion import MotionFinder, enlarged, small_picture, stillness
+from app.temporal.neighbours import OneFrameLater, on_grid_of
+
+# In levels of 0..255, averaged over a few pixels. Below `_UNMOVED` a neighbour is compared in
+# place. Between once and twice `_STRANGE` of unexplained change the network's own word takes
+# over; between once and twice `_STILL` the blend over time fades out.
+_UNMOVED = 8.0
+_STRANGE = 15.0
+_STILL = 3.0
+
+
+@temporal_filters.register("steady", title="Steady")
+class Steady(OneFrameLater):
+    """The median of three frames, careful with what moves; the picture comes one frame later."""
+
+    @dataclass(frozen=True)
+    class Options:
+        blend: float = option(
+            0.3,
+            "Calm",
+            "How much of the last result stays where the picture stands still",
+            minimum=0.0,
+            maximum=0.9,
+        )
+        follow: bool = option(
+            False,
+            "Follow motion",
+            "Also removes flicker from what moves, for a few milliseconds of the processor",
+        )
+
+    def __init__(self, options: Options) -> None:
+        super().__init__()
+        self._blend = options.blend
+        self._finder = MotionFinder(unmoved=_UNMOVED if options.follow else math.inf)
+        self._next: tuple[Matte, RGB] | None = None  # the held one's small picture
+        self._last: tuple[Matte, Alpha, RGB] | None = None  # what went out last
+
+    def reset(self) -> None:
+        super().reset()
+        self._next = self._last = None
+
+    def filtered(self, before: Matte, held: Matte, after: Matte) -> Matte:
+        a = held.alpha
+        if self._last is None or self._last[0] is not before:
+            self._last = before, before.alpha, small_picture(before.frame.rgb)
+        if self._next is None or self._next[0] is not held:
+            self._next = held, small_picture(held.frame.rgb)
+        _, last, last_picture = self._last
+        picture = self._next[1]
+        self._next = after, small_picture(after.frame.rgb)
+        back = self._finder.find(picture, last_picture)
+        ahead = self._finder.find(picture, self._next[1])
+        was = back.carried(on_grid_of(last, a))
+        will_be = ahead.carried(on_grid_of(after.alpha, a))
+        steady = median(was, a, will_be)
+        strange = np.maximum(back.unexplained, ahead.unexplained)
+        if float(strange.max()) > _STRANGE:
+            known = enlarged(stillness(strange, _STRANGE), a)
+            steady = blended(a, steady, known)
+        if self._blend > 0:
+            calm = stillness(back.change, _STILL) * np.float32(self._blend)
+            steady = blended(steady, was, enlarged(calm, a))
+        self._last = held, steady, picture
+        return Matte(held.frame, steady)
+
+
+def median(first: Alpha, second: Alpha, third: Alpha) -> Alpha:
+    """Pixel by pixel the middle one of three, float32 (h, w)."""
+    low, high = cv2.min(first, second), cv2.max(first, second)
+    return np.asarray(cv2.max(low, cv2.min(high, third)), np.float32)
+
+
+def blended(alpha: Alpha, other: Alpha, weight: Alpha) -> Alpha:
+    """alpha + weight (other - alpha), all float32 (h, w) in [0, 1]; never leaves [0, 1]."""
+    step = cv2.multiply(cv2.subtract(other, alpha), weight)
+    return np.asarray(cv2.add(alpha, step).clip(0.0, 1.0), np.float32)
