@@ -1,0 +1,1 @@
+"""What may be done to the matte on the network's grid, as the user asks: from Matte to Matte."""

@@ -1,0 +1,1 @@
+"""What the person in the picture asks of the network."""
