@@ -30,6 +30,7 @@ CV2 = "opencv-python, which reads cameras and resizes pictures"
 QT = "PyQt6, the window"
 XCB = "Qt on an X11 display"
 WAYLAND = "Qt on a Wayland display"
+SOUND = "sounddevice, the microphone of a recording"
 LIBRARIES = (
     ("libGL.so.1", "libgl1", CV2),
     ("libgthread-2.0.so.0", "libglib2.0-0", CV2),
@@ -59,6 +60,7 @@ LIBRARIES = (
     ("libwayland-client.so.0", "libwayland-client0", WAYLAND),
     ("libwayland-cursor.so.0", "libwayland-cursor0", WAYLAND),
     ("libwayland-egl.so.1", "libwayland-egl1", WAYLAND),
+    ("libportaudio.so.2", "libportaudio2", SOUND),
 )
 # Ubuntu 24.04 renamed packages when it went over to 64-bit time.
 RENAMED = {"libglib2.0-0": "libglib2.0-0t64"}

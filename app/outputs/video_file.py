@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 import av
 import cv2
@@ -122,12 +124,28 @@ def prores() -> Coding:
     return Coding("prores_ks", "yuva444p10le", {"profile": "4444", "alpha_bits": "16"})
 
 
+class SoundTrack(Protocol):
+    """The sound beside the pictures, written by the thread that writes these."""
+
+    def open(self) -> bool:
+        """Adds its stream to the container, whose header is not written yet. False: no sound."""
+
+    def advance(self, until: float | None) -> None:
+        """Writes what sounds before `until` seconds, never further. Raises what the disk said."""
+
+    def finish(self, until: float | None = None) -> None:
+        """Likewise, up to its own end where `until` is None, and ends the stream."""
+
+    def close(self) -> None: ...
+
+
 class VideoFileOutput:
     """Writes one video file. Raises OutputExists, DiskFull or OutputError with a sentence.
 
     size: (width, height) of the video; a picture of another size is fitted into it.
     info: of the source: rate, unit of the times, colour tags and audio are taken from it.
     threads: for coding. Memory does not grow with the length of the clip.
+    make_sound: makes another sound than the source's own, from the container.
     """
 
     def __init__(
@@ -140,6 +158,7 @@ class VideoFileOutput:
         coding: Coding,
         force: bool = False,
         threads: int = 2,
+        make_sound: Callable[[OutputContainer], SoundTrack] | None = None,
     ) -> None:
         self.path = path
         self.accepts_alpha = coding.pixels.startswith("yuva")
@@ -155,7 +174,9 @@ class VideoFileOutput:
         self._reformatter = VideoReformatter()
         self._container: OutputContainer | None = None
         self._stream: VideoStream | None = None
-        self._audio: AudioTrack | None = None
+        self._make_sound = make_sound or self._source_sound
+        self._has_sound = make_sound is not None or info.audio is not None
+        self._audio: SoundTrack | None = None
         self._last_ticks: int | None = None
         self._told_of_times = False
         width, height = size
@@ -166,7 +187,7 @@ class VideoFileOutput:
     def __enter__(self) -> Self:
         create(self.path, force=self._force)
         try:
-            self._open_container(with_audio=self._info.audio is not None)
+            self._open_container(with_audio=self._has_sound)
         except BaseException:
             self._discard()
             raise
@@ -298,13 +319,8 @@ class VideoFileOutput:
         )
         self._container = container
         self._stream = self._add_video(container)
-        if with_audio and self._info.audio is not None:
-            self._audio = AudioTrack(
-                self._info.audio,
-                container,
-                copied=self._kind.copied_audio,
-                coded_as=self._kind.coded_audio,
-            )
+        if with_audio:
+            self._audio = self._make_sound(container)
             if not self._audio.open():
                 self._audio = None
         try:
@@ -314,6 +330,15 @@ class VideoFileOutput:
                 raise self._broken_off(error) from error
             self._retry_without_audio(error)
 
+    def _source_sound(self, container: OutputContainer) -> AudioTrack:
+        assert self._info.audio is not None
+        return AudioTrack(
+            self._info.audio,
+            container,
+            copied=self._kind.copied_audio,
+            coded_as=self._kind.coded_audio,
+        )
+
     def _retry_without_audio(self, error: Exception) -> None:
         reason = getattr(error, "strerror", None) or str(error)
         if self._audio is None:
@@ -322,7 +347,7 @@ class VideoFileOutput:
                 f"{self.path} cannot be started as {self._coding.codec} at {width}x{height}: "
                 f"{reason}. Another ending or a smaller picture may work."
             ) from error
-        _log.warning("The sound of %s cannot be kept: %s.", self._info.audio, reason)
+        _log.warning("The sound of %s cannot be kept: %s.", self._info.audio or self.path, reason)
         self._audio.close()
         self._audio = None
         self._container = self._stream = None

@@ -1,0 +1,1 @@
+"""Recording what a live run shows: pictures and sound into files that survive a crash."""

@@ -1,0 +1,1 @@
+"""The microphone, and its clock beside the pictures' clock."""
