@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -12,12 +13,17 @@ from app.compositing import Compositing
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.engines.select import open_engine
 from app.flow import Step
+from app.light.base import create_light
+from app.matte_steps.base import MatteSteps, open_matte_steps
 from app.matting import Matting
 from app.mirror import Mirror
 from app.modnet.preprocess import AUTO, Grid, NetworkSize, grid_for
+from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.temporal.base import temporal_filters
 from app.weights import store
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,11 @@ class ChainSettings:
 
     weights: a name from the list of weights, or a file.
     engine, device, precision, size, in_flight: see EngineSettings.
-    temporal, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
-    refine: whether the edge's colours are mended; without, alpha is only enlarged bilinearly.
+    temporal, edge, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
+    refine: whether the picture leads the edge and the edge's colours are mended; without, alpha is
+        only enlarged bilinearly.
+    steps, light: what is done to the matte and to the person's colours beside that; specs of
+        registered parts.
     mirror: the picture flipped left to right, before anything else.
     """
 
@@ -37,10 +46,13 @@ class ChainSettings:
     precision: str = "auto"
     size: NetworkSize = AUTO
     in_flight: int = 2
-    temporal: str = "ofd"
+    temporal: str = "steady"
     refine: bool = True
+    edge: str = "edge"
     mirror: bool = False
     background: str = "blur"
+    steps: tuple[str, ...] = ()
+    light: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,6 +79,9 @@ class Chain:
             "network_size": str(self.grid(frame_size)),
             "temporal": self.settings.temporal,
             "refine": self.settings.refine,
+            "edge": self.settings.edge,
+            "matte_steps": list(self.settings.steps),
+            "light": list(self.settings.light),
             "steps": [step.name for step in self.steps],
             "note": self.engine.note,
         }
@@ -83,19 +98,24 @@ def open_chain(
     frames now, rather than when the first one comes.
     """
     temporal = temporal_filters.create_from_spec(settings.temporal)
+    edge = edge_tools.create_from_spec(settings.edge)
     background = create_background(settings.background)
+    light = create_light(settings.light)
+    opened = open_matte_steps(settings.steps)
     weights = resolve_weights(settings)
     with ExitStack() as stack:
-        compositing = stack.enter_context(Compositing(background))
+        compositing = stack.enter_context(Compositing(background, light=light))
         engine, info = stack.enter_context(open_chain_engine(settings, weights))
         if frame_size is not None:
             engine.prepare(frame_size)
         mirror: tuple[Step[Any, Any], ...] = (Mirror(),) if settings.mirror else ()
+        changed = (MatteSteps(opened, on_notice=log.warning),) if opened else ()
         steps = (
             *mirror,
             Matting(engine),
             temporal,
-            Refine(colours=settings.refine),
+            *changed,
+            Refine(colours=settings.refine, edge=edge),
             compositing,
         )
         name = weights.name if weights else "none"

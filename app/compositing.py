@@ -6,7 +6,7 @@ what it was measured against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from types import TracebackType
 
 import cv2
@@ -15,6 +15,7 @@ from typing_extensions import Self
 
 from app.backgrounds.base import Background
 from app.frames import RGB, Alpha8, Composite, Cutout
+from app.light.base import LightTouch
 from app.pool import PicturePool
 
 # Rows that are blended at a time: the two products of a strip stay in the processor's cache.
@@ -53,8 +54,9 @@ class Compositing:
 
     name = "composite"
 
-    def __init__(self, background: Background) -> None:
+    def __init__(self, background: Background, *, light: Sequence[LightTouch] = ()) -> None:
         self._background = background
+        self._light = tuple(light)
         self._pool = PicturePool()
         self._is_open = False
 
@@ -96,11 +98,18 @@ class Compositing:
         if former is not background:
             former.close()
 
+    def swap_light(self, light: Sequence[LightTouch]) -> None:
+        """Other touches of light for the frames to come, between two pushes."""
+        self._light = tuple(light)
+
     def push(self, item: Cutout) -> Iterable[Composite]:
         behind = self._background.render(item)
         if behind is None:
             return [Composite(item, None)]
-        blended = blend(item.foreground, behind, item.alpha, into=self._pool.rgb(item.frame.size))
+        person = item.foreground
+        for touch in self._light:
+            person = touch.touch(person, behind, item)
+        blended = blend(person, behind, item.alpha, into=self._pool.rgb(item.frame.size))
         return [Composite(item, blended)]
 
     def flush(self) -> Iterable[Composite]:
@@ -108,3 +117,5 @@ class Compositing:
 
     def reset(self) -> None:
         self._background.reset()
+        for touch in self._light:
+            touch.reset()

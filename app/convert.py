@@ -12,6 +12,7 @@ from app.chain import ChainSettings, open_chain
 from app.errors import InputError
 from app.flow import StageTimes, run
 from app.frames import Frame
+from app.outputs.base import Picture
 from app.outputs.open import open_output
 from app.sources.base import Source
 from app.sources.open import open_source
@@ -24,6 +25,7 @@ class Conversion:
 
     frames_in, frames_out: counts so far. total: how many there will be, None where unknown; it may
     be an estimate. skipped: frames of the source that could not be decoded.
+    picture: the last one that was written.
     description: what it runs on, from the moment the chain is open.
     """
 
@@ -39,6 +41,7 @@ class Conversion:
     total: int | None = None
     description: dict[str, Any] = field(default_factory=dict)
     times: StageTimes = field(default_factory=StageTimes)
+    picture: Picture | None = field(default=None, repr=False, compare=False)
 
     def run(self, *, progress: Callable[[Conversion], None] = lambda _: None) -> None:
         """Converts. `progress` is called when the chain is open, and after each frame.
@@ -70,6 +73,7 @@ class Conversion:
                     frame = composite.cutout.frame
                     picture = show(self.view, composite)
                     output.write(picture, index=frame.index, captured_at=frame.captured_at)
+                    self.picture = picture
                     self.frames_out += 1
                     progress(self)
         if self.frames_out == 0:

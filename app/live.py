@@ -27,18 +27,23 @@ from app.backgrounds.base import Background, create_background
 from app.engines.base import engines
 from app.errors import InputError, MattecamError, OptionError, OutputLost
 from app.frames import Composite, Frame, Matte
+from app.light.base import create_light
 from app.live_events import Callbacks, Failure, Info, State, Teller, failure_of
+from app.matte_steps.base import open_matte_steps
 from app.modnet.preprocess import NetworkSize, grid_for
 from app.on_demand import MakeWatch, OnDemand
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.outputs.loopback_readers import ReaderWatch
+from app.pace.pace import Pace
+from app.refine.edge import edge_tools
+from app.refine.refine import Refine
 from app.runtime.mailbox import Mailbox
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
-from app.stages.matting import MattingWork, Shot
+from app.stages.matting import MattingWork, Past, Shot
 from app.stages.output import STALL, Curtain, Look, OutputWork, Shown
 from app.stats import Stats
 from app.temporal.base import temporal_filters
@@ -52,6 +57,8 @@ log = logging.getLogger(__name__)
 _BLOCKED = 2.0
 # So long a new capture thread waits for the old one to release the device.
 _HANDOVER = 2.0
+# So long a network that is replaced may take to give its last mattes, in seconds.
+_PASSING_ON = 1.0
 # Where a background cannot be opened: it hides the room, and needs no file.
 _SAFE_BACKGROUND = "blur"
 
@@ -123,6 +130,7 @@ class LivePipeline:
         self._stop_lock = threading.Lock()
         self._outputs: dict[str, _Output] = {}
         self._previews: list[Preview] = []
+        self._taps: tuple[Callable[[Composite], None], ...] = ()
         self._left_behind: tuple[str, ...] = ()
         self._started = False
         self._demand = OnDemand(self._rest, watch=watch_readers)
@@ -142,6 +150,7 @@ class LivePipeline:
         self._matting: Stage[Shot] | None = None
         self._matting_work: MattingWork | None = None
         self._next_matting: Stage[Shot] | None = None  # it is being opened
+        self._pace = Pace(self._settings)
         self._compose: Stage[Matte] | None = None
         self._compose_work: ComposeWork | None = None
         self._preparing: Stage[str] | None = None
@@ -380,6 +389,7 @@ class LivePipeline:
             if settings.source != old.source:
                 self._start_capture()
             if _network_of(settings) != _network_of(old):
+                self._pace = Pace(settings)
                 self._start_matting()
             elif settings.temporal != old.temporal:
                 self._swap_temporal(settings.temporal)
@@ -447,6 +457,19 @@ class LivePipeline:
         with self._lock:
             self._previews.remove(preview)
 
+    def add_tap(self, tap: Callable[[Composite], None]) -> None:
+        """`tap` gets every composite, whatever the others are shown; it stays over a restart.
+
+        Called in the compose thread: it hands over and must not wait.
+        """
+        with self._lock:
+            self._taps = (*self._taps, tap)
+
+    def remove_tap(self, tap: Callable[[Composite], None]) -> None:
+        """Nothing happens where it is not there."""
+        with self._lock:
+            self._taps = tuple(other for other in self._taps if other != tap)
+
     # ---- starting the parts; all with the lock held ----------------------------------------------
 
     @property
@@ -454,16 +477,24 @@ class LivePipeline:
         return self._started and not self._stopping
 
     def _check(self, settings: LiveSettings) -> None:
-        """Raises MattecamError where a name or an option is wrong. Opens nothing."""
+        """Raises MattecamError where a name or an option or a step's file is wrong."""
         if settings.engine != "auto":
             engines.entry(settings.engine)
         temporal_filters.create_from_spec(settings.temporal)
+        edge_tools.create_from_spec(settings.edge)
         create_background(settings.background)
+        create_light(settings.light)
+        open_matte_steps(settings.steps)
 
     def _check_source(self, spec: str) -> None:
         """Raises OptionError. What is not there is told later, when it is to be opened."""
         with contextlib.suppress(InputError):
             self._create_source(spec)
+
+    @property
+    def _size_in_use(self) -> NetworkSize:
+        work = self._matting_work
+        return self._pace.size if work is None else work.settings.size
 
     def _run_stage(self, stage: Stage[Any]) -> Any:
         self._stages = [old for old in self._stages if old.is_alive]
@@ -506,12 +537,13 @@ class LivePipeline:
 
         # The stage needs its work, and the work wakes the stage.
         work = MattingWork(
-            self._settings.chain(),
+            replace(self._settings.chain(), size=self._pace.size),
             wake=lambda: stage.inbox.wake(),
             frame_size=frame_size,
             on_open=lambda opened: self._matting_open(stage, opened),
             emit=lambda matte: self._matted(stage, matte),
             stats=self.stats,
+            skip_unchanged=self._settings.skip_unchanged,
         )
         stage: Stage[Shot] = Stage(
             "matting",
@@ -527,9 +559,12 @@ class LivePipeline:
         work = ComposeWork(
             background=create_background(settings.background),
             fallback=lambda: create_background(_SAFE_BACKGROUND),
-            refine=settings.refine,
+            refine=_refine(settings),
+            steps=open_matte_steps(settings.steps),
+            light=create_light(settings.light),
             emit=lambda composite: self._composed(stage, composite),
             on_background_failed=lambda error: self._fail("background", error),
+            on_notice=self._step_noticed,
             stats=self.stats,
         )
         stage: Stage[Matte] = Stage(
@@ -549,8 +584,15 @@ class LivePipeline:
         if settings.background != old.background and self._preparing is not None:
             self._preparing.inbox.put(settings.background)
         work = self._compose_work
-        if settings.refine != old.refine and work is not None:
-            self._compose.post(lambda: work.swap_refine(colours=settings.refine))
+        if (settings.refine, settings.edge) != (old.refine, old.edge) and work is not None:
+            refine = _refine(settings)
+            self._compose.post(lambda: work.swap_refine(refine))
+        if settings.steps != old.steps and work is not None:
+            steps = open_matte_steps(settings.steps)
+            self._compose.post(lambda: work.swap_steps(steps))
+        if settings.light != old.light and work is not None:
+            light = create_light(settings.light)
+            self._compose.post(lambda: work.swap_light(light))
 
     def _swap_temporal(self, spec: str) -> None:
         if self._next_matting is not None or self._matting is None:
@@ -640,7 +682,7 @@ class LivePipeline:
                 self._frame_size = frame.size
                 self._know(
                     frame_size=frame.size,
-                    network_size=str(grid_for(frame.size, NetworkSize.parse(settings.size))),
+                    network_size=str(grid_for(frame.size, self._size_in_use)),
                 )
             if self._source_lost or self._source_told:
                 self._source_lost, self._source_told = False, ""
@@ -680,8 +722,18 @@ class LivePipeline:
             if stage is not self._next_matting or not self._running:
                 stage.abandon()
                 return
-            former, self._matting = self._matting, stage
+            former, former_work = self._matting, self._matting_work
+        # Not with the lock held: its last mattes come out first.
+        past = _past_of(former, former_work)
+        if past is not None:
+            work.follow(past)
+        with self._lock:
+            if stage is not self._next_matting or not self._running:
+                stage.abandon()
+                return
+            self._matting = stage
             self._matting_work, self._next_matting = work, None
+            self._pace.opened(time.monotonic())
             self._dead -= {"matting", "engine"}
             self._know(engine=work.info, weights=work.weights, delay_frames=work.delay_frames)
             if self._frame_size is not None:
@@ -712,6 +764,8 @@ class LivePipeline:
             if self._matting is None:
                 self._dead.add(where)
                 self._hide()
+            elif self._matting_work is not None:
+                self._pace.failed(self._matting_work.settings.size)
             self._report(failure_of(where, error))
             self._update_state()
 
@@ -732,11 +786,13 @@ class LivePipeline:
             for entry in self._outputs.values():
                 if entry.stage is not None and (live or not entry.output.private):
                     entry.stage.inbox.put(composite)
-            previews = tuple(self._previews)
+            previews, taps = tuple(self._previews), self._taps
             if self._state is not State.RUNNING:
                 self._update_state()
         for preview in previews:
             preview.put(composite)
+        for tap in taps:
+            tap(composite)
 
     def _compose_ended(self, stage: Stage[Matte], error: Exception | None) -> None:
         with self._lock:
@@ -771,6 +827,10 @@ class LivePipeline:
             if self._outputs.get(entry.name) is entry and entry.stage is stage:
                 self._remove(entry)
             self._report(failure_of(f"output {entry.name}", error))
+
+    def _step_noticed(self, sentence: str) -> None:
+        with self._lock:
+            self._report(Failure("matte steps", sentence))
 
     def _fail(self, where: str, error: Exception) -> None:
         with self._lock:
@@ -833,6 +893,7 @@ class LivePipeline:
                 return
             self._update_state()
             self._watch_source()
+            self._watch_pace()
             for entry in self._outputs.values():
                 self._watch_output(entry)
             on_demand = self._settings.on_demand
@@ -863,6 +924,17 @@ class LivePipeline:
             )
         self._stall_told = silent
 
+    def _watch_pace(self) -> None:
+        """Opens a network of another size where the one in use is too slow, or could be finer."""
+        if self._next_matting is not None:
+            return
+        if self._state not in (State.RUNNING, State.STALLED):
+            return
+        rate = self._info.source_rate
+        if self._pace.look(self.stats, self._settings.in_flight, rate, time.monotonic()):
+            log.info("the network goes on at %s", self._pace.size)
+            self._start_matting()
+
     def _watch_output(self, entry: _Output) -> None:
         since = entry.work.busy_since if entry.work is not None else None
         blocked = since is not None and time.monotonic() - since > _BLOCKED
@@ -879,6 +951,20 @@ class LivePipeline:
             entry.told = sentence
         elif not blocked and entry.told == sentence:
             entry.told = ""
+
+
+def _past_of(stage: Stage[Shot] | None, work: MattingWork | None) -> Past | None:
+    """What the stage passes on when it has nothing more to do; None where it does not answer."""
+    if stage is None or work is None or not stage.is_alive:
+        return None
+    box: Mailbox[Past] = Mailbox()
+
+    def pass_on() -> None:
+        box.put(work.pass_on())
+
+    stage.post(pass_on)
+    past = box.take(until=time.monotonic() + _PASSING_ON)
+    return past if isinstance(past, Past) else None
 
 
 _STUCK = "Its driver holds it; unplug the device, or end the program."
@@ -899,6 +985,8 @@ def _network_of(settings: LiveSettings) -> tuple[object, ...]:
         settings.precision,
         settings.size,
         settings.in_flight,
+        settings.quality,
+        settings.skip_unchanged,
     )
 
 
@@ -945,3 +1033,7 @@ class _OutputEvents:
 
     def card_failed(self, error: InputError) -> None:
         self.pipeline._fail("card", error)
+
+
+def _refine(settings: LiveSettings) -> Refine:
+    return Refine(colours=settings.refine, edge=edge_tools.create_from_spec(settings.edge))

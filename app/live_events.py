@@ -39,7 +39,7 @@ class Failure:
     """Something went wrong. The rest goes on as well as it can.
 
     where: "source", "engine" (it cannot be opened), "matting", "compose", "background", "card",
-        or "output NAME".
+        "matte steps", or "output NAME".
     sentence: for the user. remedy: what to do, where the sentence does not say it.
     retried: it is tried again by itself; otherwise it stays off until the settings change or
         `retry()` is called.

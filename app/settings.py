@@ -22,6 +22,7 @@ from typing_extensions import Self
 from app import places
 from app.errors import OptionError, OutputError, UsageError
 from app.modnet.preprocess import NetworkSize
+from app.pace.quality import Quality
 from app.weights.store import DEFAULT
 
 if TYPE_CHECKING:
@@ -47,12 +48,43 @@ class Settings(BaseModel):
             raise OptionError(" ".join(sentences(error))) from None
 
 
+class RecordingSettings(BaseModel):
+    """What the window records. what: views, at least one. ending: of the file; empty: a folder.
+
+    quality: a word or a CRF. microphone: `default`, `off`, or a name. sound_offset_ms: by which the
+    sound is played later. limit_minutes, limit_mb: 0 is none. countdown: seconds.
+    folder: empty for the system's folder of videos. pattern: a file name for time.strftime.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    what: tuple[Literal["composite", "matte", "foreground", "original"], ...] = Field(
+        default=("composite",), min_length=1
+    )
+    ending: Literal[".mp4", ".mkv", ".webm", ".mov", ""] = ".mp4"
+    quality: str = "good"
+    microphone: str = "default"
+    muted: bool = False
+    sound_offset_ms: float = Field(default=0.0, ge=-2000, le=2000)
+    limit_minutes: int = Field(default=0, ge=0, le=1440)
+    limit_mb: int = Field(default=0, ge=0, le=1_000_000)
+    countdown: int = Field(default=0, ge=0, le=30)
+    folder: str = ""
+    pattern: str = "Mattecam %Y-%m-%d %H-%M-%S"
+    open_folder: bool = False
+
+
 class LiveSettings(Settings):
     """What a live run does. What ChainSettings has too, means the same here.
 
     size: `auto` or `WxH`, the box for the network's input.
     in_flight: frames in the network at once: 1 has the least delay, 2 the most frames a second
         where the network is slower than the source.
+    quality: what is kept where not everything can be: 60 or 30 frames a second (or what the source
+        gives, where that is less), for which the network's size is chosen, `size` being the finest;
+        or the best matte, always at `size`.
+    skip_unchanged: a picture that has not changed takes over the matte of the one before.
+    steps, light: each spec at most once.
     source: what `create_live_source` takes. outputs: what `create_live_output` takes.
     output_size: (width, height) of every output that has a fixed size; even. output_rate: pictures
         a second.
@@ -69,9 +101,14 @@ class LiveSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     size: str = "auto"
     in_flight: int = Field(default=1, ge=1, le=4)
-    temporal: str = "ofd"
+    quality: Quality = Quality.SMOOTH_60
+    skip_unchanged: bool = True
+    temporal: str = "steady"
     refine: bool = True
+    edge: str = "edge"
     background: str = "blur"
+    steps: tuple[str, ...] = ()
+    light: tuple[str, ...] = ()
     source: str = "camera:0"
     outputs: tuple[str, ...] = ()
     output_size: tuple[int, int] = (1280, 720)
@@ -83,6 +120,7 @@ class LiveSettings(Settings):
     center_y: float = Field(default=0.5, ge=0, le=1)
     card: str = ""
     on_demand: bool = False
+    recording: RecordingSettings = RecordingSettings()
 
     @field_validator("size")
     @classmethod
@@ -112,7 +150,10 @@ class LiveSettings(Settings):
             in_flight=self.in_flight,
             temporal=self.temporal,
             refine=self.refine,
+            edge=self.edge,
             background=self.background,
+            steps=self.steps,
+            light=self.light,
         )
 
 

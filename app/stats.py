@@ -44,8 +44,9 @@ class OutputStats:
 class Snapshot:
     """The state of things over `seconds`: the last few, or the whole run.
 
-    fps_in: frames captured. fps_matte: mattes that came out of the network. fps_out, fps_resent
-    and latency_ms: those of the first output that was added.
+    fps_in: frames captured. fps_matte: mattes; fps_reused: those of them that an unchanged picture
+    took over from the one before, without the network. fps_out, fps_resent and latency_ms: those
+    of the first output that was added.
     stages_ms: by stage. dropped: how many were dropped since the start, by place.
     memory_mb: of the process, now.
     """
@@ -53,6 +54,7 @@ class Snapshot:
     seconds: float
     fps_in: float
     fps_matte: float
+    fps_reused: float
     fps_out: float
     fps_resent: float
     latency_ms: Spread | None
@@ -127,6 +129,9 @@ class _Times:
                 return (place + 0.5) * _BIN * 1e3
         raise AssertionError("unreachable: the bins hold every time")
 
+    def since(self, when: float) -> list[float]:
+        return [seconds for at, seconds in self._recent if at >= when]
+
     def _trim(self, now: float) -> None:
         while self._recent and self._recent[0][0] < now - _WINDOW:
             self._recent.popleft()
@@ -152,6 +157,7 @@ class Stats:
         self._began = clock()
         self._captured = _Rate()
         self._mattes = _Rate()
+        self._reused = _Rate()
         self._stages: defaultdict[str, _Times] = defaultdict(_Times)
         self._drops: defaultdict[str, int] = defaultdict(int)
         self._outputs: dict[str, _Output] = {}
@@ -160,13 +166,22 @@ class Stats:
         with self._lock:
             self._captured.add(self._clock())
 
-    def matted(self) -> None:
+    def matted(self, *, reused: bool = False) -> None:
+        """reused: the matte of the picture before serves again."""
         with self._lock:
-            self._mattes.add(self._clock())
+            now = self._clock()
+            self._mattes.add(now)
+            if reused:
+                self._reused.add(now)
 
     def took(self, stage: str, seconds: float) -> None:
         with self._lock:
             self._stages[stage].add(self._clock(), seconds)
+
+    def times_since(self, stage: str, when: float) -> list[float]:
+        """The stage's times in seconds since then, of the last few seconds at most."""
+        with self._lock:
+            return self._stages[stage].since(when) if stage in self._stages else []
 
     def dropped(self, place: str) -> None:
         with self._lock:
@@ -198,6 +213,7 @@ class Stats:
                 min(_WINDOW, now - self._began),
                 self._captured.recent(now),
                 self._mattes.recent(now),
+                self._reused.recent(now),
                 stages,
                 {
                     name: OutputStats(
@@ -218,6 +234,7 @@ class Stats:
                 now - self._began,
                 self._captured.whole(now),
                 self._mattes.whole(now),
+                self._reused.whole(now),
                 {name: times.whole() for name, times in self._stages.items()},
                 {
                     name: OutputStats(
@@ -235,6 +252,7 @@ class Stats:
         seconds: float,
         fps_in: float,
         fps_matte: float,
+        fps_reused: float,
         stages: Mapping[str, Spread | None],
         outputs: Mapping[str, OutputStats],
     ) -> Snapshot:
@@ -245,6 +263,7 @@ class Stats:
             seconds=seconds,
             fps_in=fps_in,
             fps_matte=fps_matte,
+            fps_reused=fps_reused,
             fps_out=first.fps,
             fps_resent=first.resent,
             latency_ms=first.latency_ms,

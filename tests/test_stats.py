@@ -92,3 +92,23 @@ def test_what_was_never_measured_is_not_made_up() -> None:
     assert recent.latency_ms is None
     assert (recent.fps_in, recent.fps_out, recent.outputs, recent.stages_ms) == (0, 0, {}, {})
     assert recent.memory_mb > 1
+
+
+def test_reused_mattes_are_mattes_and_are_counted_apart() -> None:
+    clock = Clock()
+    stats = Stats(clock=clock)
+    for index in range(60):
+        stats.matted(reused=index % 2 == 0)
+        clock.now += 1 / 30
+    assert stats.recent().fps_matte == pytest.approx(30, rel=0.05)
+    assert stats.recent().fps_reused == pytest.approx(15, rel=0.05)
+
+
+def test_the_times_since_a_moment_are_those_and_no_others() -> None:
+    clock = Clock()
+    stats = Stats(clock=clock)
+    stats.took("matting", 0.5)
+    clock.now += 1.0
+    stats.took("matting", 0.1)
+    assert stats.times_since("matting", clock.now) == [0.1]
+    assert stats.times_since("refine", 0.0) == []

@@ -16,6 +16,7 @@ import numpy as np
 from app.chain import ChainSettings
 from app.flow import StageTimes
 from app.frames import RGB, Frame
+from app.pace.quality import Quality
 from app.sources.open import open_source
 
 COLOUR = (0, 177, 64)
@@ -33,7 +34,8 @@ class Job:
 
     frame_size: (width, height) that they are brought to, None for their own. mode: `lossless` goes
     as fast as it can in one thread; `live` spreads over threads, gets `rate` frames a second and
-    drops what it cannot do. feed: `mjpeg` decodes each frame as it comes, as from a webcam.
+    drops what it cannot do; quality: what it then keeps (see LiveSettings). feed: `mjpeg` decodes
+    each frame as it comes, as from a webcam.
     """
 
     input: str
@@ -43,6 +45,7 @@ class Job:
     mode: Mode = "lossless"
     feed: Feed = "memory"
     rate: float = 60.0
+    quality: Quality = Quality.BEST
 
 
 @dataclass

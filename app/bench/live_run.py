@@ -100,6 +100,8 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
         precision=chain.precision,
         size=str(chain.size),
         in_flight=chain.in_flight,
+        quality=job.quality,
+        skip_unchanged=False,  # the frames come again and again; each is to be worked on
         temporal=chain.temporal,
         refine=chain.refine,
         background=chain.background,

@@ -13,6 +13,7 @@ import typer
 from app.cli import chain_options as shared
 from app.cli import cli
 from app.errors import OutputError, UsageError
+from app.pace.quality import Quality
 
 if TYPE_CHECKING:
     from app.bench.job import Job
@@ -49,6 +50,9 @@ def bench(
     rate: Annotated[
         float, typer.Option(min=1, max=240, help="Frames a second that come in, live.")
     ] = 60.0,
+    quality: Annotated[
+        Quality, typer.Option(help="Live: the size stays (best), or is chosen for the rate.")
+    ] = Quality.BEST,
     beside: Annotated[
         str,
         typer.Option(metavar="naive,onnxruntime|none", help="What is measured in the same run."),
@@ -90,6 +94,7 @@ def bench(
         mode=mode.value,
         feed=feed.value,
         rate=rate,
+        quality=quality,
     )
     jobs = list(cells(job)) if grid else [(job, _parse_beside(beside))]
     measured: list[list[dict[str, Any]]] = []

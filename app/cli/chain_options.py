@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeAlias, TypeVar, cast
 
 import typer
 
+from app.cli import step_options
 from app.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ Size = Annotated[
 Temporal = Annotated[
     str | None,
     typer.Option(
-        metavar="off|ofd|...",
-        help="The filter against flicker; ofd (One-Frame Delay) unless you say otherwise.",
+        metavar="off|steady|ofd|gated",
+        help="The filter against flicker; steady unless you say otherwise. gated adds no delay.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -72,6 +73,30 @@ Refine = Annotated[
     typer.Option(
         metavar="on|off",
         help="Mend the colours of the edge, so that the old room does not shine through.",
+        rich_help_panel=_PANEL,
+    ),
+]
+EdgeShift = Annotated[
+    float,
+    typer.Option(
+        min=-20,
+        max=20,
+        metavar="PIXELS",
+        help="Moves the edge outwards, or inwards below 0.",
+        rich_help_panel=_PANEL,
+    ),
+]
+EdgeFeather = Annotated[
+    float,
+    typer.Option(min=0, max=40, metavar="PIXELS", help="Blurs the edge.", rich_help_panel=_PANEL),
+]
+EdgeContrast = Annotated[
+    int,
+    typer.Option(
+        min=-100,
+        max=100,
+        metavar="PERCENT",
+        help="Hardens the edge, or softens it below 0.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -144,6 +169,14 @@ def _settings(
     size: Size = "auto",
     temporal: Temporal = None,
     refine: Refine = None,
+    keep_region: step_options.KeepRegion = None,
+    drop_region: step_options.DropRegion = None,
+    persons: step_options.Persons = "everyone",
+    clean_plate: step_options.CleanPlate = None,
+    light: step_options.Light = None,
+    edge_shift: EdgeShift = 0.0,
+    edge_feather: EdgeFeather = 0.0,
+    edge_contrast: EdgeContrast = 0,
     mirror: Mirror = False,
     plain: Plain = False,
 ) -> Chain:
@@ -164,8 +197,21 @@ def _settings(
         device=device,
         precision=precision,
         size=NetworkSize.parse(size),
-        temporal=temporal or ("off" if plain else "ofd"),
+        temporal=temporal or ("off" if plain else "steady"),
         refine=(not plain) if refine is None else refine == "on",
+        edge=_edge(shift=edge_shift, feather=edge_feather, contrast=edge_contrast),
         mirror=mirror,
         background=background,
+        steps=step_options.specs(
+            keep=keep_region, drop=drop_region, persons=persons, clean_plate=clean_plate
+        ),
+        light=tuple(dict.fromkeys(light or ())),
     )
+
+
+def _edge(*, shift: float, feather: float, contrast: int) -> str:
+    """The options of the edge as the settings spell them."""
+    from app.refine.edge import Edge, edge_tools
+
+    options = Edge.Options(shift, feather, contrast)
+    return "edge" if options == Edge.Options() else edge_tools.spec_of("edge", options)

@@ -48,12 +48,21 @@ def convert(
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: shared.Json = False,
+    progress_json: Annotated[
+        bool,
+        typer.Option(
+            "--progress-json",
+            help="Lines of JSON on stdout while it goes on: frames, total, seconds_left, and now "
+            "and then a small JPEG as base64 (picture). For programs.",
+        ),
+    ] = False,
 ) -> None:
     """Put the person in INPUT on another background.
 
     Sound, frame times and colours are kept; as many frames come out as went in.
     """
     from app.cli.progress import progress_bar
+    from app.cli.progress_lines import ProgressLines
     from app.convert import Conversion
     from app.views import View
 
@@ -74,6 +83,7 @@ def convert(
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     announced = False
+    lines = ProgressLines(typer.echo) if progress_json else None
     with progress_bar(f"{input} → {output}") as bar:
 
         def advance(now: Conversion) -> None:
@@ -82,6 +92,8 @@ def convert(
                 announced = True
                 bar.say(_what_runs(now))
             bar(now.frames_out, now.total)
+            if lines is not None:
+                lines(now.frames_out, now.total, now.picture)
 
         try:
             conversion.run(progress=advance)

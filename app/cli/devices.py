@@ -1,4 +1,4 @@
-"""`mattecam devices`: the cameras that are there."""
+"""`mattecam devices`: the cameras and the microphones that are there."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import typer
 from app.cli import cli
 
 if TYPE_CHECKING:
+    from app.sound.microphone import MicrophoneInfo
     from app.sources.devices import CameraInfo
 
 
@@ -20,14 +21,53 @@ def devices(
         bool, typer.Option("--json", help="One line of JSON on stdout instead.")
     ] = False,
 ) -> None:
-    """List the cameras: what stands after `--source camera:`, their names, sizes and rates."""
+    """List the cameras: what stands after `--source camera:`, their names, sizes and rates.
+
+    The microphones' names stand after `--microphone`.
+    """
     from app.sources.devices import list_cameras
 
     cameras = list_cameras()
+    microphones, silence = _microphones()
     if as_json:
-        typer.echo(json.dumps({"cameras": [_as_json(camera) for camera in cameras]}))
+        told = {
+            "cameras": [_as_json(camera) for camera in cameras],
+            "microphones": [_microphone_as_json(microphone) for microphone in microphones],
+            "microphones_problem": silence,
+        }
+        typer.echo(json.dumps(told))
     else:
         _show(cameras)
+        _show_microphones(microphones, silence)
+
+
+def _microphones() -> tuple[Sequence[MicrophoneInfo], str | None]:
+    """Those that are there, or why the system's sound cannot be used."""
+    from app.errors import InputError
+    from app.sound.microphone import list_microphones
+
+    try:
+        return list_microphones(), None
+    except InputError as error:
+        return (), str(error)
+
+
+def _microphone_as_json(microphone: MicrophoneInfo) -> dict[str, Any]:
+    return {
+        "name": microphone.name,
+        "channels": microphone.channels,
+        "default": microphone.default,
+    }
+
+
+def _show_microphones(microphones: Sequence[MicrophoneInfo], silence: str | None) -> None:
+    if silence is not None:
+        typer.echo(silence)
+    elif not microphones:
+        typer.echo("No microphone is connected.")
+    for microphone in microphones:
+        chosen = " (the system's own choice)" if microphone.default else ""
+        typer.echo(f"Microphone: {microphone.name}{chosen}")
 
 
 def _as_json(camera: CameraInfo) -> dict[str, Any]:

@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import chain_options as shared
-from app.cli import cli
+from app.cli import cli, record_options
 from app.errors import MattecamError, UsageError
+from app.pace.quality import Quality
 
 if TYPE_CHECKING:
     from app.live import Failure, Info, LivePipeline
     from app.stats import Snapshot, Spread
+
+_FINISH = 30.0  # seconds until a recording that is behind gives up
 
 
 @cli.command()
@@ -48,6 +51,13 @@ def live(
     output_rate: Annotated[
         float, typer.Option(metavar="FPS", help="Pictures a second of the virtual camera.")
     ] = 30.0,
+    quality: Annotated[
+        Quality | None,
+        typer.Option(
+            help="What is kept where not everything can be: the rate, by a smaller network, or the"
+            " matte. 60fps, or best where --size is given.",
+        ),
+    ] = None,
     on_demand: Annotated[
         bool,
         typer.Option(
@@ -55,6 +65,12 @@ def live(
             help="Release the camera while no program reads the virtual camera (Linux).",
         ),
     ] = False,
+    record: record_options.Record = None,
+    record_what: record_options.What = None,
+    record_quality: record_options.Quality = "good",
+    record_limit: record_options.Limit = None,
+    microphone: record_options.Microphone = "default",
+    sound_offset: record_options.SoundOffset = 0.0,
     as_json: shared.Json = False,
 ) -> None:
     """Show the person in SOURCE on another background, live, until Ctrl-C.
@@ -62,6 +78,7 @@ def live(
     Frames that come faster than they can be worked on are dropped, and counted.
     """
     from app.live import Callbacks, LivePipeline
+    from app.modnet.preprocess import AUTO
     from app.settings import LiveSettings
 
     settings = LiveSettings().but(
@@ -72,7 +89,12 @@ def live(
         size=str(chain.size),
         temporal=chain.temporal,
         refine=chain.refine,
+        edge=chain.edge,
         background=chain.background,
+        steps=chain.steps,
+        light=chain.light,
+        # Who names a size wants that size.
+        quality=quality or (Quality.SMOOTH_60 if chain.size == AUTO else Quality.BEST),
         source=source,
         outputs=tuple(dict.fromkeys(output or ["virtual-camera"])),
         output_size=_parse_size(output_size),
@@ -80,8 +102,20 @@ def live(
         mirror_output=chain.mirror,
         on_demand=on_demand,
     )
+    wanted = None
+    if record is not None:
+        wanted = record_options.Wanted(
+            record,
+            record_what or ["composite"],
+            record_quality,
+            record_limit,
+            microphone,
+            sound_offset,
+            mirror=chain.mirror,
+        )
     run = _Run()
-    with _status_line() as say:
+    recorder, figures = None, None
+    with _status_line() as say, contextlib.ExitStack() as stack:
         pipeline = LivePipeline(
             settings,
             Callbacks(
@@ -89,14 +123,30 @@ def live(
                 on_stats=lambda stats: say(_line(stats, pipeline.info), False),
             ),
         )
-        _run(pipeline, run, seconds)
+        if wanted is not None:
+            recorder = wanted.begin(
+                lambda: pipeline.info.source_rate, stack, lambda words: say(words, True)
+            )
+            pipeline.add_tap(recorder.put)
+        try:
+            _run(pipeline, run, seconds)
+        finally:
+            # What was in the pipeline's threads when it ended is on the clip, too.
+            figures = None if recorder is None else recorder.stop(_FINISH)
         info, stats = pipeline.info, pipeline.stats.whole()
     if run.fatal is not None:
         raise _as_error(run.fatal)
     if as_json:
-        typer.echo(json.dumps(_report(settings.model_dump(mode="json"), info, stats)))
+        told = _report(settings.model_dump(mode="json"), info, stats)
+        if figures is not None:
+            told["recording"] = record_options.report(figures)
+        typer.echo(json.dumps(told))
     else:
         typer.echo(_line(stats, info))
+        for line in () if figures is None else record_options.lines(figures):
+            typer.echo(line)
+    if figures is not None:
+        record_options.raise_problem(figures)
     if run.hampered and not any(output.new for output in stats.outputs.values()):
         raise MattecamError("Not one picture was shown; what stands above says why.")
 
@@ -116,7 +166,7 @@ class _Run:
     def failed(
         self, failure: Failure, pipeline: LivePipeline, say: Callable[[str, bool], None]
     ) -> None:
-        harmless = failure.where in ("background", "card") or (
+        harmless = failure.where in ("background", "card", "matte steps") or (
             failure.where.startswith("output ") and pipeline.outputs
         )
         if harmless or failure.retried:
@@ -203,6 +253,7 @@ def _report(settings: dict[str, Any], info: Info, stats: Snapshot) -> dict[str, 
         "seconds": round(stats.seconds, 3),
         "fps_in": round(stats.fps_in, 3),
         "fps_matte": round(stats.fps_matte, 3),
+        "fps_reused": round(stats.fps_reused, 3),
         "fps_out": round(stats.fps_out, 3),
         "fps_resent": round(stats.fps_resent, 3),
         "dropped": dict(stats.dropped),

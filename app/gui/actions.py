@@ -33,6 +33,8 @@ class Actions:
     add_background: QAction
     open_clip: QAction
     snapshot: QAction
+    record: QAction
+    record_pause: QAction
     settings: QAction
     quit: QAction
     full_screen: QAction
@@ -86,6 +88,14 @@ def make_actions(window: QMainWindow) -> Actions:
             symbol="snapshot",
             tip=_tr("Save what the preview shows as a PNG in your Pictures folder"),
         ),
+        record=action(
+            _tr("Re&cord"),
+            "R",
+            symbol="record",
+            checkable=True,
+            tip=_tr("Record to a file, as the Recording panel says; again to stop"),
+        ),
+        record_pause=action(_tr("Pause the rec&ording"), "Shift+R", checkable=True),
         settings=action(_tr("&Settings"), "Ctrl+,"),
         quit=action(_tr("&Quit"), "Ctrl+Q"),
         full_screen=action(_tr("&Full screen"), "F11", symbol="fullscreen", checkable=True),
@@ -165,6 +175,8 @@ def fill_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
             actions.open_clip,
             None,
             actions.snapshot,
+            actions.record,
+            actions.record_pause,
             None,
             actions.settings,
             None,

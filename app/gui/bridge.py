@@ -153,6 +153,21 @@ class Bridge(QObject):
         if self._preview is not None:
             self._preview.seen = seen
 
+    @property
+    def source_rate(self) -> float | None:
+        """Pictures a second of the source, nominal; None while it is not known."""
+        info = self.info
+        return None if info is None else info.source_rate
+
+    def add_tap(self, tap: Callable[[Composite], None]) -> None:
+        """See LivePipeline.add_tap: `tap` is called in a thread of the pipeline."""
+        if self._pipeline is not None:
+            self._pipeline.add_tap(tap)
+
+    def remove_tap(self, tap: Callable[[Composite], None]) -> None:
+        if self._pipeline is not None:
+            self._pipeline.remove_tap(tap)
+
     def _look_at_info(self) -> None:
         info = self.info
         if info is not None and info != self._info:
@@ -165,8 +180,16 @@ def _import_parts() -> None:
     from app.backgrounds import backgrounds
     from app.engines.base import engines
     from app.outputs.live_base import live_outputs
+    from app.refine.edge import edge_tools
     from app.sources.live_base import live_sources
     from app.temporal.base import temporal_filters
 
-    for registry in (backgrounds, engines, live_outputs, live_sources, temporal_filters):
+    for registry in (
+        backgrounds,
+        engines,
+        live_outputs,
+        live_sources,
+        edge_tools,
+        temporal_filters,
+    ):
         registry.discover()

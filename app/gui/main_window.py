@@ -35,6 +35,9 @@ from app.gui.notice import Action
 from app.gui.output_row import name_of
 from app.gui.picture_notice import PictureNotice, Remedies
 from app.gui.preview import Mode, Preview
+from app.gui.record_switch import RecordSwitch
+from app.gui.recording_wiring import RecordingWiring
+from app.gui.scene_tools import Scene, SceneTools
 from app.gui.side_panel import SidePanel
 from app.gui.snapshot import pictures_folder, snapshot_job
 from app.gui.theme import Theme
@@ -124,6 +127,15 @@ class MainWindow(QMainWindow):
         self.notice = self.preview.notice
         self.side = SidePanel()
         self.intake = BackgroundIntake(self.side.background, self)
+        self.scene = SceneTools(
+            self.preview,
+            Scene(
+                specs=lambda: self._live.steps,
+                change=lambda specs: self.change(steps=specs),
+                mirrored=lambda: self._live.mirror_preview,
+                say=self._say_of_scene,
+            ),
+        )
         self.weights = WeightsOffer(self.notice)
         self._middle = PictureNotice(
             self.preview,
@@ -144,6 +156,8 @@ class MainWindow(QMainWindow):
         columns.addWidget(self.side)
         self._bottom = BottomBar(self.actions_)
         self.outputs, self.truth = self._bottom.outputs, self._bottom.truth
+        self.record_switch = RecordSwitch()
+        self._bottom.insert_switch(self.record_switch)
         central = QWidget()
         rows = QVBoxLayout(central)
         rows.setContentsMargins(0, 0, 0, 0)
@@ -152,6 +166,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(middle, 1)
         rows.addWidget(self._bottom)
         self.setCentralWidget(central)
+        self.recording = RecordingWiring(self, self._bridge)
         self._tray = make_tray(self, self.actions_, self.to_front)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
@@ -177,6 +192,8 @@ class MainWindow(QMainWindow):
         self.outputs.unusable.connect(self._output_refused)
         self.outputs.recovered.connect(lambda name: self.messages.settle(f"output {name}"))
         self._snapshot_done.connect(self._snapshot_saved)
+        self.side.matte.steps.paint_wanted.connect(self.scene.paint)
+        self.side.matte.steps.plate_wanted.connect(self.scene.take_plate)
         for panel in self.side.panels:
             panel.changes.connect(self._change_from_panel)
             panel.refused.connect(lambda sentence: self._say("settings", sentence, "warn"))
@@ -250,6 +267,7 @@ class MainWindow(QMainWindow):
             ]
         )
         self._show_profiles()
+        self.recording.restore()
         self._show_live()
         self._middle.starting()
 
@@ -291,7 +309,11 @@ class MainWindow(QMainWindow):
         self._say("settings", str(error), "warn")
         plain = LiveSettings()
         self._live = self._live.but(
-            background=plain.background, temporal=plain.temporal, outputs=()
+            background=plain.background,
+            temporal=plain.temporal,
+            outputs=(),
+            steps=(),
+            light=(),
         )
         self._show_live()
         self._save_timer.start()
@@ -309,6 +331,7 @@ class MainWindow(QMainWindow):
         if self._ended:
             return
         self._ended = True
+        self.scene.cancel()
         application = QApplication.instance()
         if application is not None:
             application.removeEventFilter(self)
@@ -318,6 +341,7 @@ class MainWindow(QMainWindow):
         self.weights.cancel()
         self.intake.thumbnails.cancel()
         self.side.doctor.cancel()
+        self.recording.end()
         if self._watch is not None:
             self._watch.stop(1.0)
         left = self._bridge.stop()
@@ -412,6 +436,7 @@ class MainWindow(QMainWindow):
         self.actions_.mirror.setChecked(self._live.mirror_preview)
         self.actions_.on_demand.setChecked(self._live.on_demand)
         self.outputs.show_specs(self._live.outputs)
+        self.recording.show_settings(self._live)
 
     # ---- profiles --------------------------------------------------------------------------------
 
@@ -547,12 +572,19 @@ class MainWindow(QMainWindow):
         level: Level = "warn" if failure.retried else "bad"
         if failure.where == "background":
             self._say("background", str(failure), level, self.tr("Blur instead"), self._blur)
+        elif failure.where == "matte steps":
+            again = self.tr("Take it again")
+            self._say("matte steps", str(failure), "warn", again, self.scene.take_plate)
         elif failure.where == "source" and not failure.retried:
             self._say("source", str(failure), level, self.tr("Use the demo clip"), self._use_demo)
         elif failure.where in ("source", "engine", "matting", "compose"):
             self._say(failure.where, str(failure), level, self.tr("Try again"), self.retry)
         else:
             self._say(failure.where, str(failure), level, self.tr("Open the log"), self.open_log)
+
+    def _say_of_scene(self, sentence: str, action: Action | None) -> None:
+        self.messages.settle("matte steps")
+        self.messages.post(Message("scene", sentence, "info", action))
 
     def _blur(self) -> None:
         self.side.background.choose("blur")
@@ -759,6 +791,20 @@ class MainWindow(QMainWindow):
     def _show_about(self) -> None:
         text = self.tr("Mattecam {0}: your picture, on another background, with MODNet.")
         self._say("help", text.format(__version__), "info")
+
+    def say(
+        self,
+        key: str,
+        text: str,
+        level: Level,
+        button: str = "",
+        run: Callable[[], None] | None = None,
+    ) -> None:
+        """For the parts of the window: a message in the bar, in place of the last one of `key`."""
+        self._say(key, text, level, button, run)
+
+    def remember_clips(self, clips: tuple[str, ...]) -> None:
+        self._keep(clips=clips)
 
     def _say(
         self,

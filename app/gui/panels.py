@@ -24,6 +24,8 @@ from app.errors import MattecamError
 from app.gui.gallery import Gallery, kind_icon, resolved
 from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, OptionsForm, Rows, Switch, Text
+from app.gui.scene_options import LightRows, StepRows
+from app.pace.quality import Quality
 from app.registry import REQUIRED, Entry, Registry, make_options
 from app.settings import LiveSettings
 
@@ -190,6 +192,9 @@ class BackgroundPanel(Panel):
         self.gallery.chosen.connect(self.choose)
         self.gallery.dropped.connect(self.added)
         self.form: PartForm | None = None
+        self.light = LightRows()
+        self.light.changed.connect(self.setting("light"))
+        self.light.refused.connect(self.refused)
         self.box.addLayout(self._row)
         self.box.addWidget(self.gallery)
 
@@ -216,6 +221,8 @@ class BackgroundPanel(Panel):
         self.form.changed.connect(self._take)
         self.form.refused.connect(self.refused)
         self.box.addWidget(self.form)
+        self.box.addWidget(self.light)
+        self.light.load()
 
     def remember(self, kinds: Mapping[str, str]) -> None:
         """What `kinds_changed` told last time."""
@@ -236,6 +243,7 @@ class BackgroundPanel(Panel):
 
     def show_settings(self, settings: LiveSettings) -> None:
         self._spec = settings.background
+        self.light.show_specs(settings.light)
         if self.form is None:
             return
         name = settings.background.partition(":")[0]
@@ -250,6 +258,7 @@ class BackgroundPanel(Panel):
     def reset(self) -> None:
         if self.form is not None and self.form.form is not None:
             self.form.form.reset()
+        self.resetting("light")()
 
     def ask_for_files(self) -> None:
         dialog = QFileDialog(self, self.tr("Add backgrounds"))
@@ -273,32 +282,46 @@ class BackgroundPanel(Panel):
 
 
 class MattePanel(Panel):
-    """The filter over time with its options, the edge's colours, quality against speed."""
+    """The filter over time with its options, the edge, quality against speed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.rows = Rows()
         self.quality = Choice(
             (
-                ("320x192", self.tr("Fastest")),
-                ("384x224", self.tr("Fast")),
-                ("auto", self.tr("Balanced")),
-                ("672x384", self.tr("Fine")),
+                (Quality.SMOOTH_60, self.tr("60 fps")),
+                (Quality.SMOOTH_30, self.tr("30 fps")),
+                (Quality.BEST, self.tr("Best matte")),
+            )
+        )
+        self.finest = Choice(
+            (
+                ("320x192", self.tr("Small")),
+                ("384x224", self.tr("Medium")),
+                ("auto", self.tr("Usual")),
+                ("672x384", self.tr("Large")),
             )
         )
         self.colours = Switch()
         self.steady = Choice(())
         self.form: PartForm | None = None
+        self.edge_form: PartForm | None = None
         self.rows.add(
             self.tr("Quality"),
             self.quality,
-            self.tr("How closely the network looks: finer edges cost speed."),
+            self.tr("What is kept when this computer cannot do everything: the rate, or the edge."),
+            self.resetting("quality"),
+        )
+        self.rows.add(
+            self.tr("Finest look"),
+            self.finest,
+            self.tr("How closely the network looks at most: finer edges cost speed."),
             self.resetting("size"),
         )
         self.rows.add(
-            self.tr("Edge colours"),
+            self.tr("Fine edge"),
             self.colours,
-            self.tr("Takes the old room's colour out of hair and edges."),
+            self.tr("Lets the picture lead the edge, and takes the old room's colour out of it."),
             self.resetting("refine"),
         )
         self.rows.add(
@@ -307,32 +330,45 @@ class MattePanel(Panel):
             self.tr("What keeps the edge from flickering."),
             self.resetting("temporal"),
         )
-        self.quality.changed.connect(self.setting("size"))
+        self.quality.changed.connect(self.setting("quality"))
+        self.finest.changed.connect(self.setting("size"))
         self.colours.changed.connect(self.setting("refine"))
         self.steady.changed.connect(self.setting("temporal"))
+        self.steps = StepRows()
+        self.steps.changed.connect(self.setting("steps"))
         self.box.addWidget(self.rows)
 
     def load(self) -> None:
+        from app.refine.edge import edge_tools
         from app.temporal.base import temporal_filters
 
         self.steady.set_choices([(entry.name, entry.title) for entry in temporal_filters.entries()])
         self.form = PartForm(temporal_filters)
         self.form.changed.connect(self.setting("temporal"))
-        self.form.refused.connect(self.refused)
-        self.box.addWidget(self.form)
+        self.edge_form = PartForm(edge_tools)
+        self.edge_form.changed.connect(self.setting("edge"))
+        for form in (self.form, self.edge_form):
+            form.refused.connect(self.refused)
+            self.box.addWidget(form)
+        self.box.addWidget(self.steps)
 
     def show_settings(self, settings: LiveSettings) -> None:
-        sizes = [value for value, _ in self.quality.choices]
+        sizes = [value for value, _ in self.finest.choices]
         if settings.size not in sizes:
-            self.quality.set_choices([*self.quality.choices, (settings.size, settings.size)])
-        self.quality.set_value(settings.size)
+            self.finest.set_choices([*self.finest.choices, (settings.size, settings.size)])
+        self.finest.set_value(settings.size)
+        self.quality.set_value(settings.quality)
         self.colours.set_value(settings.refine)
         self.steady.set_value(settings.temporal.partition(":")[0])
         if self.form is not None:
+            self.steps.show_specs(settings.steps)
+        if self.form is not None:
             self.form.show_spec(settings.temporal)
+        if self.edge_form is not None:
+            self.edge_form.show_spec(settings.edge)
 
     def reset(self) -> None:
-        self.resetting("size", "refine", "temporal")()
+        self.resetting("quality", "size", "refine", "temporal", "edge", "steps")()
 
 
 class CameraPanel(Panel):
@@ -586,6 +622,9 @@ class EnginePanel(Panel):
             ]
         )
         self.in_flight = Choice(((1, self.tr("Least delay")), (2, self.tr("Most frames a second"))))
+        self.skip_unchanged = Choice(
+            ((True, self.tr("Save work")), (False, self.tr("Work on all")))
+        )
         for field, title, control, tooltip in (
             ("weights", self.tr("Model"), self.weights, self.tr("Which trained weights are used.")),
             (
@@ -611,6 +650,14 @@ class EnginePanel(Panel):
                 self.tr("Favour"),
                 self.in_flight,
                 self.tr("One frame at a time in the network, or two."),
+            ),
+            (
+                "skip_unchanged",
+                self.tr("Still pictures"),
+                self.skip_unchanged,
+                self.tr(
+                    "A picture that has not changed keeps its matte and costs next to nothing."
+                ),
             ),
         ):
             self.rows.add(
@@ -641,6 +688,7 @@ class EnginePanel(Panel):
             (self.device, "device"),
             (self.precision, "precision"),
             (self.in_flight, "in_flight"),
+            (self.skip_unchanged, "skip_unchanged"),
         ):
             value = getattr(settings, field)
             if all(known != value for known, _ in control.choices):
@@ -648,7 +696,7 @@ class EnginePanel(Panel):
             control.set_value(value)
 
     def reset(self) -> None:
-        self.resetting("weights", "engine", "device", "precision", "in_flight")()
+        self.resetting("weights", "engine", "device", "precision", "in_flight", "skip_unchanged")()
 
 
 class ProfilesPanel(QWidget):

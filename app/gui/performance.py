@@ -149,6 +149,7 @@ class PerformancePanel(QWidget):
             ("network", self.tr("Network")),
             ("weights", self.tr("Weights")),
             ("source", self.tr("Picture")),
+            ("reused", self.tr("Still pictures")),
             ("memory", self.tr("Memory")),
             ("paint", self.tr("Preview")),
         ):
@@ -186,6 +187,7 @@ class PerformancePanel(QWidget):
             or self.tr("none"),
         )
         self._set("resent", self.tr("{0:.1f} a second").format(stats.fps_resent))
+        self._set("reused", self.tr("{0:.1f} mattes a second reused").format(stats.fps_reused))
         self._set("memory", f"{stats.memory_mb:.0f} MB")
         paint = self.tr("{0:.0f} frames a second").format(preview_fps)
         if frame_ms is not None:

@@ -8,6 +8,7 @@ from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
+from app.gui.convert_panel import ConvertPanel
 from app.gui.doctor_page import DoctorPage
 from app.gui.icons import icon
 from app.gui.panels import (
@@ -20,6 +21,7 @@ from app.gui.panels import (
     ProfilesPanel,
 )
 from app.gui.performance import PerformancePanel
+from app.gui.recording_panel import RecordingPanel
 from app.gui.sections import Section
 
 _WIDTH = 364
@@ -39,6 +41,8 @@ class SidePanel(QStackedWidget):
         self.camera = CameraPanel()
         self.output = OutputPanel()
         self.engine = EnginePanel()
+        self.recording = RecordingPanel()
+        self.convert = ConvertPanel()
         self.performance = PerformancePanel()
         self.profiles = ProfilesPanel()
         self.doctor = DoctorPage()
@@ -53,6 +57,8 @@ class SidePanel(QStackedWidget):
             ("matte", self.tr("Matte"), self.matte),
             ("camera", self.tr("Camera"), self.camera),
             ("output", self.tr("Output"), self.output),
+            ("recording", self.tr("Recording"), self.recording),
+            ("convert", self.tr("Convert clips"), self.convert),
             ("engine", self.tr("Engine"), self.engine),
             ("performance", self.tr("Performance"), self.performance),
             ("profiles", self.tr("Profiles"), self.profiles),
@@ -83,7 +89,14 @@ class SidePanel(QStackedWidget):
     @property
     def panels(self) -> Sequence[Panel]:
         """Those that show the live settings."""
-        return (self.background, self.matte, self.camera, self.output, self.engine)
+        return (
+            self.background,
+            self.matte,
+            self.camera,
+            self.output,
+            self.recording,
+            self.engine,
+        )
 
     def fold(self, closed: Sequence[str]) -> None:
         """As `folded` told last time."""

@@ -18,7 +18,8 @@ class WindowSettings(Settings):
     split: the divider's place, 0 to 1. gallery: the backgrounds to choose from, as specs, in their
     order. known_samples: the samples that were offered once, so that one that was removed stays
     away. closed: the names of the panels that are folded. doctor_shown: whether the doctor's page
-    was brought up by itself already, for a virtual camera that failed.
+    was brought up by itself already, for a virtual camera that failed. clips: the last recordings,
+    the newest first.
     """
 
     geometry: str = ""
@@ -26,13 +27,14 @@ class WindowSettings(Settings):
     split: float = Field(0.5, ge=0, le=1)
     appearance: Literal["system", "light", "dark"] = "system"
     panel: bool = True
-    closed: tuple[str, ...] = ("performance", "profiles")
+    closed: tuple[str, ...] = ("convert", "performance", "profiles")
     gallery: tuple[str, ...] = ()
     known_samples: tuple[str, ...] = ()
     kinds: dict[str, str] = Field(default_factory=dict)
     profile: str = ""
     frame_times: bool = False
     doctor_shown: bool = False
+    clips: tuple[str, ...] = ()
 
 
 def window_settings_file() -> SettingsFile[WindowSettings]:

@@ -21,8 +21,9 @@ _DOWN_TO = 0.9
 # twice as long, up to `_LONGEST_WAIT`.
 _FAILED_WITHIN = 20.0
 _LONGEST_WAIT = 300.0
-# Fewer times than these, in a row of observations, say nothing.
+# Fewer times than these say nothing, unless together they took this long, in seconds.
 _FEWEST = 5
+_LONG = 2.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,8 @@ class Load:
 
         None where too little was measured.
         """
-        if len(self.matting) < _FEWEST or self.rate <= 0:
+        said = len(self.matting) >= _FEWEST or sum(self.matting) >= _LONG
+        if not said or self.rate <= 0:
             return None
         shares = [_share([time / self.in_flight for time in self.matting], self.rate)]
         if len(self.composing) >= _FEWEST:

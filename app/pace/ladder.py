@@ -1,28 +1,14 @@
-"""What the user asks of quality and speed, and the network sizes that serve it."""
+"""The network sizes that a wish for speed may be served with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import Enum
 
 from app.modnet.preprocess import NetworkSize, grid_for
 
 # Boxes that the network's input fits in, from the finest down. Below the last one hands and hair
 # are lost (docs/quality.md), so a machine that cannot keep up there drops frames and says so.
 BOXES = ("512x288", "448x256", "384x224", "320x192", "256x160")
-
-
-class Quality(str, Enum):
-    """What is kept where not everything can be: the rate, or the matte."""
-
-    SMOOTH_60 = "60fps"
-    SMOOTH_30 = "30fps"
-    BEST = "best"
-
-    @property
-    def rate(self) -> float | None:
-        """Frames a second that are kept; None where only the matte counts."""
-        return {Quality.SMOOTH_60: 60.0, Quality.SMOOTH_30: 30.0}.get(self)
 
 
 def ladder(finest: NetworkSize) -> Sequence[NetworkSize]:

@@ -1,7 +1,7 @@
 """Giving back what was freed.
 
-What is taken in one thread and let go in another stays in glibc's arenas after it is free. Asking the
-kernel for every piece anew would stop that, too, but costs a third more processor time.
+What is taken in one thread and let go in another stays in glibc's arenas after it is free. Asking
+the kernel for every piece anew would stop that, too, but costs a third more processor time.
 """
 
 from __future__ import annotations

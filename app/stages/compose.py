@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from app.backgrounds.base import Background, create_background
 from app.compositing import Compositing
 from app.errors import MattecamError
 from app.frames import Composite, Matte
+from app.light.base import LightTouch
+from app.matte_steps.base import MatteStep, MatteSteps
 from app.refine.refine import Refine
 from app.runtime.stage import Work
 from app.stats import Stats
@@ -21,7 +23,7 @@ class ComposeWork(Work[Matte]):
     """Matte -> Composite, by a callback. Owns the background from the moment it gets it.
 
     background: open already, or not. on_background_failed: called where `background` cannot be
-    opened; `fallback` is then taken instead.
+    opened; `fallback` is then taken instead. steps: open. on_notice: takes what a step has to say.
     """
 
     def __init__(
@@ -29,14 +31,19 @@ class ComposeWork(Work[Matte]):
         *,
         background: Background,
         fallback: Callable[[], Background],
-        refine: bool,
+        refine: Refine,
+        steps: Mapping[str, MatteStep],
+        light: Sequence[LightTouch],
         emit: Callable[[Composite], None],
         on_background_failed: Callable[[MattecamError], None],
+        on_notice: Callable[[str], None],
         stats: Stats,
     ) -> None:
-        self._compositing = Compositing(background)
+        self._light = tuple(light)
+        self._steps = MatteSteps(steps, on_notice=on_notice)
+        self._compositing = Compositing(background, light=light)
         self._fallback = fallback
-        self._refine = Refine(colours=refine)
+        self._refine = refine
         self._emit = emit
         self._on_background_failed = on_background_failed
         self._stats = stats
@@ -46,7 +53,7 @@ class ComposeWork(Work[Matte]):
             self._compositing.open()
         except MattecamError as error:
             self._compositing.close()
-            self._compositing = Compositing(self._fallback())
+            self._compositing = Compositing(self._fallback(), light=self._light)
             self._compositing.open()
             self._on_background_failed(error)
 
@@ -54,13 +61,23 @@ class ComposeWork(Work[Matte]):
         """In this thread, between two frames. `background` is open already."""
         self._compositing.swap(background, is_open=True)
 
-    def swap_refine(self, *, colours: bool) -> None:
+    def swap_refine(self, refine: Refine) -> None:
         """In this thread, between two frames."""
-        self._refine = Refine(colours=colours)
+        self._refine = refine
+
+    def swap_steps(self, steps: Mapping[str, MatteStep]) -> None:
+        """In this thread, between two frames. Those that stay keep their past."""
+        self._steps.take(steps)
+
+    def swap_light(self, light: Sequence[LightTouch]) -> None:
+        """In this thread, between two frames."""
+        self._light = tuple(light)
+        self._compositing.swap_light(light)
 
     def handle(self, item: Matte) -> None:
         began = time.monotonic()
-        cutouts = tuple(self._refine.push(item))
+        mattes = self._steps.push(item)
+        cutouts = [cutout for matte in mattes for cutout in self._refine.push(matte)]
         refined = time.monotonic()
         composites = [done for cutout in cutouts for done in self._compositing.push(cutout)]
         self._stats.took("refine", refined - began)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from app.chain import ChainSettings, open_chain_engine, resolve_weights
 from app.engines.base import Engine, EngineInfo
-from app.frames import Frame, Matte
+from app.frames import Alpha, Frame, Matte
+from app.pace.unchanged import UnchangedPicture
 from app.runtime.stage import Work
 from app.stats import Stats
 from app.temporal.base import TemporalFilter, temporal_filters
@@ -24,8 +25,20 @@ class Shot:
     stretch: int
 
 
+@dataclass(frozen=True)
+class Past:
+    """What a matting stage passes on to the one that follows it: the filter and what it holds."""
+
+    temporal: TemporalFilter
+    spec: str
+    stretch: int | None
+
+
 class MattingWork(Work[Shot]):
     """Shot -> Matte, by callbacks.
+
+    A picture that has not changed takes over the matte of the one before, where
+    `skip_unchanged`.
 
     wake: wakes the inbox; may be called from any thread.
     frame_size: the size that frames are expected to have, where it is known.
@@ -42,6 +55,7 @@ class MattingWork(Work[Shot]):
         on_open: Callable[[MattingWork], None],
         emit: Callable[[Matte], None],
         stats: Stats,
+        skip_unchanged: bool = False,
     ) -> None:
         self.settings = settings
         self.weights = ""
@@ -53,7 +67,11 @@ class MattingWork(Work[Shot]):
         self._stats = stats
         self._stack = ExitStack()
         self._engine: Engine | None = None
+        self._spec = settings.temporal
         self._temporal: TemporalFilter = temporal_filters.create_from_spec(settings.temporal)
+        self._unchanged = UnchangedPicture() if skip_unchanged else None
+        self._last: Alpha | None = None  # the network's last word
+        self._passed_on = False
         self._submitted: deque[float] = deque()  # when each frame in flight went in
         self._stretch: int | None = None
 
@@ -64,7 +82,19 @@ class MattingWork(Work[Shot]):
     def swap_temporal(self, spec: str) -> None:
         """In this thread, between two frames: what the former filter held comes out first."""
         former, self._temporal = self._temporal, temporal_filters.create_from_spec(spec)
+        self._spec = spec
         self._send(former.flush())
+
+    def pass_on(self) -> Past:
+        """In this thread: what is in the network comes out, and nothing more is taken in."""
+        self._take(self._open_engine.drain())
+        self._passed_on = True
+        return Past(self._temporal, self._spec, self._stretch)
+
+    def follow(self, past: Past) -> None:
+        """Before the first frame: goes on where another stage ended, so that no edge jumps."""
+        if past.spec == self._spec:
+            self._temporal, self._stretch = past.temporal, past.stretch
 
     def open(self) -> None:
         weights = resolve_weights(self.settings)
@@ -82,14 +112,28 @@ class MattingWork(Work[Shot]):
         return len(self._submitted) < self.settings.in_flight
 
     def handle(self, item: Shot) -> None:
+        if self._passed_on:
+            return
         engine = self._open_engine
         if item.stretch != self._stretch:
             engine.drain()
             self._submitted.clear()
             self._temporal.reset()
             self._stretch = item.stretch
+            self._last = None
+            if self._unchanged is not None:
+                self._unchanged.reset()
+        if self._may_reuse(item.frame) and self._last is not None:
+            self._stats.matted(reused=True)
+            self._filter(Matte(item.frame, self._last))
+            return
         self._submitted.append(time.monotonic())
         engine.submit(item.frame)
+
+    def _may_reuse(self, frame: Frame) -> bool:
+        unchanged = self._unchanged is not None and self._unchanged.is_unchanged(frame)
+        # While a frame is in the network its matte is not known yet, and must come out first.
+        return unchanged and not self._submitted
 
     def tick(self) -> None:
         engine = self._open_engine
@@ -97,6 +141,8 @@ class MattingWork(Work[Shot]):
             self._take(engine.take_ready() if engine.wakes else engine.drain())
 
     def finish(self) -> None:
+        if self._passed_on:
+            return
         self._take(self._open_engine.drain())
         self._send(self._temporal.flush())
 
@@ -113,10 +159,14 @@ class MattingWork(Work[Shot]):
         for matte in mattes:
             self._stats.took("matting", time.monotonic() - self._submitted.popleft())
             self._stats.matted()
-            began = time.monotonic()
-            ready = list(self._temporal.push(matte))
-            self._stats.took("temporal", time.monotonic() - began)
-            self._send(ready)
+            self._last = matte.alpha
+            self._filter(matte)
+
+    def _filter(self, matte: Matte) -> None:
+        began = time.monotonic()
+        ready = list(self._temporal.push(matte))
+        self._stats.took("temporal", time.monotonic() - began)
+        self._send(ready)
 
     def _send(self, mattes: Iterable[Matte]) -> None:
         for matte in mattes:

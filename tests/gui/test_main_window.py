@@ -173,7 +173,7 @@ def test_settings_that_name_what_does_not_exist_are_said_and_replaced(
     save_settings(background="aurora:3", temporal="kalman")
     window = open_window()
     assert window.live.background == "blur"
-    assert window.live.temporal == "ofd"
+    assert window.live.temporal == "steady"
 
 
 # ---- a user's way through it ------------------------------------------------------------------

@@ -262,6 +262,7 @@ def test_the_performance_panel_says_what_was_measured(qtbot: Any) -> None:
         seconds=5,
         fps_in=30,
         fps_matte=24,
+        fps_reused=0,
         fps_out=23.5,
         fps_resent=6.5,
         latency_ms=Spread(61, 80),

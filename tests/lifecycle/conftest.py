@@ -422,6 +422,7 @@ class Rig:
         base = LiveSettings(
             source="one",
             engine="null",
+            quality="best",
             temporal="off",
             refine=False,
             background=f"color:{GREEN[0]},{GREEN[1]},{GREEN[2]}",

@@ -237,6 +237,18 @@ def test_the_filter_over_time_and_refinement_change_while_it_runs(make_rig: Make
     assert not rig.heard.failures
 
 
+def test_the_edge_moves_while_it_runs(make_rig: MakeRig) -> None:
+    rig = make_rig(background="color:#ffffff")
+    rig.run()
+
+    def room() -> int:
+        return int((rig.see_next_composite()[..., :3] == 255).all(axis=2).sum())
+
+    before = room()
+    rig.pipeline.apply(rig.pipeline.settings.but(edge="edge:-6"))
+    assert any(room() > before for _ in range(50)), "the edge stayed where it was"
+
+
 def test_mirror_is_for_the_others_and_leaves_you_alone(
     make_rig: MakeRig, stamp_engines: Any
 ) -> None:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from app.modnet.preprocess import AUTO, NetworkSize
 from app.pace.controller import Controller, Load
-from app.pace.ladder import BOXES, Quality, cost, ladder
+from app.pace.ladder import BOXES, cost, ladder
+from app.pace.quality import Quality
 
 COSTS = tuple(float(cost(NetworkSize.parse(box))) for box in BOXES)
 EACH = 0.5  # seconds between two looks
@@ -113,8 +114,13 @@ def test_a_composing_thread_that_is_too_slow_counts_too() -> None:
 
 
 def test_too_few_times_say_nothing() -> None:
-    assert Load([9.0] * 4, [], in_flight=1, rate=30).share() is None
-    assert Controller(COSTS).look(Load([9.0] * 4, [], in_flight=1, rate=30), 0.0) == 0
+    few = Load([0.2] * 4, [], in_flight=1, rate=30)
+    assert few.share() is None
+    assert Controller(COSTS).look(few, 0.0) == 0
+
+
+def test_two_that_took_seconds_say_enough() -> None:
+    assert Load([1.6, 1.7], [], in_flight=1, rate=30).share() > 1.0  # type: ignore[operator]
 
 
 def test_costs_must_fall() -> None:

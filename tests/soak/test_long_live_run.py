@@ -41,6 +41,7 @@ def test_half_an_hour_on_the_demo_grows_no_memory_and_no_handles(weights_file: P
                     )
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == 0
     assert len(samples) > 100
     settled = [s for s in samples if s[0] > 120]

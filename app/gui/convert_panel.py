@@ -1,0 +1,340 @@
+"""The panel that converts clips: a queue of them, one after the other, each in a child process.
+
+A child, so that a long conversion takes nothing from the window and nothing it does can end it.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from PyQt6.QtCore import QProcess, Qt, pyqtSignal
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
+from PyQt6.QtWidgets import (
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.gallery import local_files
+from app.gui.icons import icon
+from app.gui.options_form import Choice, Rows
+
+_MAIN = Path(__file__).resolve().parents[2] / "main.py"
+_NICE = 10
+_PATIENCE = 3000  # milliseconds that a child gets to close its file
+
+
+class Fate(Enum):
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(eq=False)
+class Clip:
+    """One conversion. options: of the command, besides input and output."""
+
+    source: Path
+    output: Path
+    options: Sequence[str]
+    fate: Fate = Fate.WAITING
+    said: str = ""
+    item: QListWidgetItem = field(default_factory=QListWidgetItem)
+
+
+class ConvertPanel(QWidget):
+    """failed: a sentence. done: the path of a clip that was made."""
+
+    failed = pyqtSignal(str)
+    done = pyqtSignal(Path)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setAcceptDrops(True)
+        self.program = [sys.executable, str(_MAIN)]
+        self._background = "blur"
+        self._options: tuple[str, ...] = ()
+        self.queue: list[Clip] = []
+        self._process: QProcess | None = None
+        self._running: Clip | None = None
+        self._unread = b""
+        hint = QLabel(self.tr("Drop clips here, or choose them. Sound and frame times are kept."))
+        hint.setWordWrap(True)
+        hint.setProperty("muted", True)
+        self.add_button = QPushButton(self.tr("Choose clips…"))
+        self.add_button.setIcon(icon("plus"))
+        self.add_button.clicked.connect(self.ask_for_files)
+        self.background = Choice(
+            (
+                ("", self.tr("The one in use")),
+                ("blur", self.tr("Blur")),
+                ("transparent", self.tr("Transparent")),
+                ("color:#00b140", self.tr("Green")),
+            )
+        )
+        self.ending = Choice(
+            (
+                (".mp4", self.tr("MP4 (H.264)")),
+                (".mkv", self.tr("Matroska (H.264)")),
+                (".webm", self.tr("WebM (VP9, with alpha)")),
+                (".mov", self.tr("MOV (ProRes, with alpha)")),
+            )
+        )
+        self.background.set_value("")
+        self.ending.set_value(".mp4")
+        rows = Rows()
+        rows.add(self.tr("Background"), self.background, self.tr("What comes behind the person."))
+        rows.add(
+            self.tr("Output"),
+            self.ending,
+            self.tr("Beside the clip, with a name of its own; nothing is overwritten."),
+        )
+        self.picture = QLabel()
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.picture.setAccessibleName(self.tr("The picture that was converted last"))
+        self.bar = QProgressBar()
+        self.bar.setAccessibleName(self.tr("Progress"))
+        self.left = QLabel()
+        self.left.setProperty("muted", True)
+        self.left.setWordWrap(True)
+        self.list = QListWidget()
+        self.list.setAccessibleName(self.tr("Clips to convert"))
+        self.list.setMaximumHeight(140)
+        self.cancel_button = QPushButton(self.tr("Cancel"))
+        self.cancel_button.setToolTip(self.tr("Ends the chosen clip, or the one that is running."))
+        self.cancel_button.clicked.connect(self.cancel)
+        self.clear_button = QPushButton(self.tr("Clear the list"))
+        self.clear_button.clicked.connect(self.clear)
+        below = QHBoxLayout()
+        below.setSpacing(8)
+        for button in (self.add_button, self.cancel_button, self.clear_button):
+            button.setAccessibleName(button.text())
+        below.addWidget(self.cancel_button, 1)
+        below.addWidget(self.clear_button, 1)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(8)
+        for widget in (hint, self.add_button, rows, self.picture, self.bar, self.left, self.list):
+            column.addWidget(widget)
+        column.addLayout(below)
+        self._refresh()
+
+    def use(self, background: str, options: Sequence[str]) -> None:
+        """What "the one in use" means, and the command's other options, for clips to come."""
+        self._background = background
+        self._options = tuple(options)
+
+    # ---- the queue -------------------------------------------------------------------------------
+
+    def ask_for_files(self) -> None:
+        dialog = QFileDialog(self, self.tr("Clips to convert"))
+        dialog.setFileMode(QFileDialog.FileMode.ExistingFiles)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.filesSelected.connect(lambda paths: self.add([Path(path) for path in paths]))
+        dialog.setModal(False)
+        dialog.show()
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Into the queue, as the choices are now; begins where nothing runs."""
+        background = self.background.value() or self._background
+        ending = self.ending.value()
+        if background == "transparent" and ending in (".mp4", ".mkv"):
+            ending = ".webm"  # the others cannot be transparent
+        for path in paths:
+            clip = Clip(
+                path,
+                self._free_name(path, ending),
+                ("--background", background, *self._options),
+            )
+            self.queue.append(clip)
+            self.list.addItem(clip.item)
+            self._show(clip)
+        self._next()
+
+    def cancel(self) -> None:
+        """The chosen clip where it waits, else the one that runs."""
+        at = self.list.currentRow()
+        clip = self.queue[at] if 0 <= at < len(self.queue) else None
+        if clip is not None and clip.fate is Fate.WAITING:
+            clip.fate = Fate.CANCELLED
+            self._show(clip)
+        elif self._running is not None and self._process is not None:
+            self._running.fate = Fate.CANCELLED
+            self._process.terminate()
+        self._refresh()
+
+    def clear(self) -> None:
+        """Forgets what is over."""
+        self.queue = [c for c in self.queue if c.fate in (Fate.WAITING, Fate.RUNNING)]
+        while self.list.count():
+            self.list.takeItem(0)
+        for clip in self.queue:
+            self.list.addItem(clip.item)
+        self._refresh()
+
+    def end(self) -> None:
+        """The window closes: the child closes its file and ends."""
+        for clip in self.queue:
+            if clip.fate is Fate.WAITING:
+                clip.fate = Fate.CANCELLED
+        process = self._process
+        if process is not None and self._running is not None:
+            self._running.fate = Fate.CANCELLED
+            process.terminate()
+            if not process.waitForFinished(_PATIENCE):
+                process.kill()
+                process.waitForFinished(_PATIENCE)
+
+    def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
+        if event is not None and local_files(event.mimeData()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        if event is not None:
+            event.acceptProposedAction()
+            self.add(local_files(event.mimeData()))
+
+    def _free_name(self, path: Path, ending: str) -> Path:
+        taken = {clip.output for clip in self.queue}
+        number = 1
+        while True:
+            tail = "" if number == 1 else f" ({number})"
+            output = path.with_name(f"{path.stem} matted{tail}{ending}")
+            if not output.exists() and output not in taken:
+                return output
+            number += 1
+
+    # ---- the child -------------------------------------------------------------------------------
+
+    def _next(self) -> None:
+        if self._running is not None:
+            return
+        clip = next((clip for clip in self.queue if clip.fate is Fate.WAITING), None)
+        if clip is None:
+            self._refresh()
+            return
+        clip.fate = Fate.RUNNING
+        self._running, self._unread = clip, b""
+        self.bar.setRange(0, 0)
+        process = QProcess(self)
+        self._process = process
+        process.readyReadStandardOutput.connect(self._read)
+        process.started.connect(self._give_way)
+        process.finished.connect(self._ended)
+        process.errorOccurred.connect(self._not_started)
+        command = [*self.program, "convert", str(clip.source), "--output", str(clip.output)]
+        process.start(command[0], [*command[1:], *clip.options, "--progress-json"])
+        self._show(clip)
+        self._refresh()
+
+    def _give_way(self) -> None:
+        """A call that goes on is worth more. Its threads are still to come, and inherit this."""
+        if self._process is not None and hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.processId(), _NICE)
+
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        self._unread += self._process.readAllStandardOutput().data()
+        *whole, self._unread = self._unread.split(b"\n")
+        for line in whole:
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue  # the closing sentence, for people
+            if isinstance(told, dict):
+                self._progress(told)
+
+    def _progress(self, told: dict[str, object]) -> None:
+        frames, total = told.get("frames"), told.get("total")
+        if isinstance(frames, int) and isinstance(total, int) and total:
+            self.bar.setRange(0, total)
+            self.bar.setValue(min(frames, total))
+        left = told.get("seconds_left")
+        if isinstance(left, (int, float)):
+            minutes, seconds = divmod(round(left), 60)
+            self.left.setText(self.tr("{0}:{1:02d} left").format(minutes, seconds))
+        else:
+            self.left.setText(self.tr("{0} frames").format(frames))
+        coded = told.get("picture")
+        if isinstance(coded, str):
+            pixmap = QPixmap()
+            try:
+                there = pixmap.loadFromData(base64.b64decode(coded), "JPG")
+            except binascii.Error:
+                return
+            if there:
+                self.picture.setPixmap(pixmap)
+                self.picture.show()
+
+    def _not_started(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart:
+            self._over(Fate.FAILED, self.tr("The conversion could not be started."))
+
+    def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
+        clip, process = self._running, self._process
+        if clip is None or process is None:
+            return
+        self._read()
+        if clip.fate is Fate.CANCELLED:
+            self._over(Fate.CANCELLED, "")
+        elif code == 0 and status is QProcess.ExitStatus.NormalExit:
+            self._over(Fate.DONE, "")
+        else:
+            words = process.readAllStandardError().data().decode("utf-8", "replace").strip()
+            lines = [line for line in words.splitlines() if line.strip()]
+            self._over(Fate.FAILED, lines[-1] if lines else self.tr("It broke off."))
+
+    def _over(self, fate: Fate, said: str) -> None:
+        clip, process = self._running, self._process
+        self._running = self._process = None
+        if process is not None:
+            process.deleteLater()
+        if clip is not None:
+            clip.fate, clip.said = fate, said
+            self._show(clip)
+            if fate is Fate.DONE:
+                self.done.emit(clip.output)
+            elif fate is Fate.FAILED:
+                self.failed.emit(f"{clip.source.name}: {said}")
+        self._next()
+
+    def _show(self, clip: Clip) -> None:
+        words = {
+            Fate.WAITING: self.tr("waiting"),
+            Fate.RUNNING: self.tr("running"),
+            Fate.DONE: self.tr("done"),
+            Fate.FAILED: self.tr("failed"),
+            Fate.CANCELLED: self.tr("cancelled"),
+        }[clip.fate]
+        clip.item.setText(f"{clip.output.name}: {words}")
+        clip.item.setToolTip(clip.said or str(clip.output))
+
+    def _refresh(self) -> None:
+        runs = self._running is not None
+        for widget in (self.bar, self.left):
+            widget.setVisible(runs)
+        if not runs:
+            self.picture.hide()
+            self.left.setText("")
+        self.list.setVisible(bool(self.queue))
+        self.cancel_button.setVisible(runs)
+        self.clear_button.setVisible(bool(self.queue))

@@ -1,0 +1,117 @@
+"""Twenty kills, what a recording costs a call, and its memory."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+LIVE = [sys.executable, "main.py", "live", "--engine", "null", "--source", "demo"]
+LIVE += ["--background", "color", "--temporal", "off", "--refine", "off", "--microphone", "off"]
+ENDINGS = (".mp4", ".mkv", ".webm", ".mov")
+
+
+def _times(path: Path) -> list[float]:
+    done = subprocess.run(
+        [
+            "ffprobe",
+            "-v",
+            "error",
+            "-select_streams",
+            "v",
+            "-show_entries",
+            "packet=pts_time",
+            "-of",
+            "csv=p=0",
+            str(path),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return sorted(float(word.strip(",")) for word in done.stdout.split())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_twenty_kills_leave_twenty_playable_files(tmp_path: Path) -> None:
+    if shutil.which("ffprobe") is None:
+        pytest.skip("ffprobe is not installed")
+    chance = random.Random(4)
+    for number in range(20):
+        path = tmp_path / f"{number}{ENDINGS[number % len(ENDINGS)]}"
+        command = [*LIVE, "--output", "null", "--seconds", "60", "--record", str(path)]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
+        until = time.monotonic() + 60
+        while not path.exists() and time.monotonic() < until:
+            time.sleep(0.005)
+        began = time.monotonic()
+        time.sleep(chance.uniform(1.2, 8.0))
+        process.kill()
+        lasted = time.monotonic() - began
+        process.wait(30)
+        times = _times(path)
+        sys.stderr.write(
+            f"{path.name}: killed after {lasted:.2f} s, plays {times[-1]:.2f} s, "
+            f"{len(times)} pictures\n"
+        )
+        assert times[-1] > lasted - 1.3
+        done = subprocess.run(
+            ["ffmpeg", "-v", "fatal", "-i", str(path), "-f", "null", "-"], timeout=60
+        )
+        assert done.returncode == 0
+
+
+def _run(*arguments: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [*LIVE, "--output", "memory", "--seconds", "30", "--json", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told: dict[str, Any] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(600)
+def test_recording_720p_costs_the_virtual_camera_no_frame(tmp_path: Path) -> None:
+    """The memory output is paced, letterboxed and private, as the virtual camera is."""
+    rates: dict[str, list[float]] = {"without": [], "with": []}
+    for number in range(3):
+        without = _run()
+        recorded = _run("--record", str(tmp_path / f"{number}.mp4"))
+        for name, told in (("without", without), ("with", recorded)):
+            rates[name].append(told["outputs"]["memory"]["fps_out"])
+            sys.stderr.write(f"{name}: {told['outputs']['memory']}, dropped {told['dropped']}\n")
+        sys.stderr.write(f"{recorded['recording']['files']}\n")
+    best = {name: max(values) for name, values in rates.items()}
+    assert best["with"] > 0.99 * best["without"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+def test_memory_does_not_grow_with_the_clip(tmp_path: Path) -> None:
+    command = [*LIVE, "--output", "null", "--seconds", "300", "--record", str(tmp_path / "a.mp4")]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    watched = psutil.Process(process.pid)
+    samples: list[float] = []
+    while process.poll() is None:
+        try:
+            process.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            samples.append(watched.memory_info().rss / 2**20)
+    assert process.returncode == 0
+    first, last = samples[8:20], samples[-12:]
+    sys.stderr.write(f"memory {sum(first) / 12:.1f} -> {sum(last) / 12:.1f} MiB\n")
+    assert sum(last) < 1.03 * sum(first)
