@@ -12,6 +12,7 @@ from app.backgrounds import create_background
 from app.compositing import Compositing
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.engines.select import open_engine
+from app.errors import WeightsError
 from app.flow import Step
 from app.light.base import create_light
 from app.matte_steps.base import MatteSteps, open_matte_steps
@@ -21,7 +22,7 @@ from app.modnet.preprocess import AUTO, Grid, NetworkSize, grid_for
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.temporal.base import temporal_filters
-from app.weights import store
+from app.weights import statistics, store
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +33,8 @@ class ChainSettings:
 
     weights: a name from the list of weights, or a file.
     engine, device, precision, size, in_flight: see EngineSettings.
+    norms: "auto", "exact" (each picture's own statistics, as MODNet) or "fixed" (stored ones, which
+        is faster); auto is fixed where statistics of these weights are stored.
     temporal, edge, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
     refine: whether the picture leads the edge and the edge's colours are mended; without, alpha is
         only enlarged bilinearly.
@@ -46,6 +49,7 @@ class ChainSettings:
     precision: str = "auto"
     size: NetworkSize = AUTO
     in_flight: int = 2
+    norms: str = "auto"
     temporal: str = "steady"
     refine: bool = True
     edge: str = "edge"
@@ -76,6 +80,7 @@ class Chain:
             "device": self.engine.device,
             "device_name": self.engine.device_name,
             "precision": self.engine.precision,
+            "norms": self.engine.norms,
             "network_size": str(self.grid(frame_size)),
             "temporal": self.settings.temporal,
             "refine": self.settings.refine,
@@ -132,6 +137,7 @@ def open_chain_engine(
     settings: ChainSettings, weights: store.WeightsFile | None
 ) -> AbstractContextManager[tuple[Engine, EngineInfo]]:
     """The engine that the settings name, and what it runs on; see `open_engine`."""
+    stored = resolve_statistics(settings, weights)
     return open_engine(
         settings.engine,
         EngineSettings(
@@ -141,5 +147,22 @@ def open_chain_engine(
             precision=settings.precision,
             size=settings.size,
             in_flight=settings.in_flight,
+            statistics=stored.path if stored else None,
+            statistics_sha256=stored.sha256 if stored else "",
         ),
     )
+
+
+def resolve_statistics(
+    settings: ChainSettings, weights: store.WeightsFile | None
+) -> statistics.StatisticsFile | None:
+    """The stored statistics that are used, None for exact norms. Raises WeightsError."""
+    if weights is None or settings.norms == "exact":
+        return None
+    stored = statistics.find(weights.sha256)
+    if stored is None and settings.norms == "fixed":
+        raise WeightsError(
+            f"No statistics of {weights.name} are stored; run: python main.py weights calibrate "
+            f"{weights.name} FOLDER"
+        )
+    return stored

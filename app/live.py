@@ -38,6 +38,7 @@ from app.pace.pace import Pace
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.mailbox import Mailbox
+from app.runtime.memory import give_back
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
@@ -308,6 +309,11 @@ class LivePipeline:
                     del self._outputs[entry.name]
         events.close()
         events.join(max(until, time.monotonic() + 0.5))
+        with self._lock:
+            self._stages = [stage for stage in self._stages if stage.is_alive]
+            self._capture = self._capture_worker = None
+            self._matting = self._next_matting = self._compose = self._preparing = None
+        give_back()
         return self._left_behind
 
     # ---- what the user does --------------------------------------------------------------------
@@ -985,6 +991,7 @@ def _network_of(settings: LiveSettings) -> tuple[object, ...]:
         settings.precision,
         settings.size,
         settings.in_flight,
+        settings.norms,
         settings.quality,
         settings.skip_unchanged,
     )

@@ -98,6 +98,7 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
         engine=chain.engine,
         device=chain.device,
         precision=chain.precision,
+        norms=chain.norms,
         size=str(chain.size),
         in_flight=chain.in_flight,
         quality=job.quality,
@@ -155,6 +156,7 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
                     "device": info.engine.device,
                     "device_name": info.engine.device_name,
                     "precision": info.engine.precision,
+                    "norms": info.engine.norms,
                     "note": info.engine.note,
                 }
             return Turn(

@@ -32,6 +32,7 @@ class NaiveLoop:
             "engine": "torch",
             "device": "cpu",
             "precision": "float32",
+            "norms": "exact",
             "network_size": str(grid_for(frame_size, self._size)),
             "steps": ["resize", "matting", "composite"],
         }

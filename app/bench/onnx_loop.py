@@ -46,6 +46,7 @@ class OnnxLoop:
             "engine": "onnxruntime",
             "device": "cpu",
             "precision": "float32",
+            "norms": "exact",
             "network_size": str(grid_for(frame_size, self._size)),
             "steps": ["resize", "matting", "composite"],
         }

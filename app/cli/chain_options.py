@@ -52,6 +52,15 @@ Precision = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Norms = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|exact|fixed",
+        help="The network's instance norms: with each picture's own statistics, or with stored"
+        " ones, which is faster.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Size = Annotated[
     str,
     typer.Option(
@@ -166,6 +175,7 @@ def _settings(
     engine: Engine = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
+    norms: Norms = None,
     size: Size = "auto",
     temporal: Temporal = None,
     refine: Refine = None,
@@ -191,11 +201,14 @@ def _settings(
         raise UsageError(
             f"--precision is {precision!r}; it may be auto, float32, bfloat16 or float16."
         )
+    if norms not in (None, "auto", "exact", "fixed"):
+        raise UsageError(f"--norms is {norms!r}; it may be auto, exact or fixed.")
     return ChainSettings(
         weights=weights or (store.PLAIN if plain else store.DEFAULT),
         engine=engine,
         device=device,
         precision=precision,
+        norms=norms or ("exact" if plain else "auto"),
         size=NetworkSize.parse(size),
         temporal=temporal or ("off" if plain else "steady"),
         refine=(not plain) if refine is None else refine == "on",

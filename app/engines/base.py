@@ -26,6 +26,8 @@ class EngineSettings:
     precision: "auto" (what the device does fastest without harm), float32, bfloat16 or float16.
     in_flight: how many frames may be computed at once. Two give the best throughput, one the
         least delay.
+    statistics: a file of fixed statistics for the instance norms, or None for the picture's own;
+        statistics_sha256 identifies it in caches.
     """
 
     weights: Path | None
@@ -34,17 +36,27 @@ class EngineSettings:
     size: NetworkSize = AUTO
     precision: str = "auto"
     in_flight: int = 2
+    statistics: Path | None = None
+    statistics_sha256: str = ""
+
+    @property
+    def norms(self) -> str:
+        return "exact" if self.statistics is None else "fixed"
 
 
 @dataclass(frozen=True)
 class EngineInfo:
-    """What really runs, for the user's eyes. `note` says why it is not what was asked for."""
+    """What really runs, for the user's eyes. `note` says why it is not what was asked for.
+
+    norms: "exact" (each picture's own statistics) or "fixed" (stored ones).
+    """
 
     engine: str
     device: str
     device_name: str
     precision: str
     note: str = ""
+    norms: str = "exact"
 
     def __str__(self) -> str:
         text = f"{self.engine} on {self.device} ({self.device_name}), {self.precision}"

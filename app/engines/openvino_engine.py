@@ -104,7 +104,9 @@ class OpenVINOEngine(Engine):
         device = self._pick_device()
         precision = self._pick_precision(device)
         name = str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
-        self._info = EngineInfo("openvino", device.lower(), name, precision)
+        self._info = EngineInfo(
+            "openvino", device.lower(), name, precision, norms=self.settings.norms
+        )
         self._model_path = self._converted()
         self._core.set_property({"CACHE_DIR": str(self._model_path.parent)})
         return self
@@ -160,9 +162,13 @@ class OpenVINOEngine(Engine):
         """The cached OpenVINO form of the weights, made now where it is not there yet."""
         import openvino
 
-        key = hashlib.sha256(
-            f"{self.settings.weights_sha256} {REVISION} {openvino.__version__}".encode()
-        ).hexdigest()[:16]
+        parts = (
+            self.settings.weights_sha256,
+            self.settings.statistics_sha256,
+            REVISION,
+            openvino.__version__,
+        )
+        key = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
         folder = places.cache() / "openvino" / key
         path = folder / "modnet.xml"
         if path.is_file():
@@ -178,7 +184,7 @@ class OpenVINOEngine(Engine):
                 "or name another one in MATTECAM_CACHE."
             ) from error
         try:
-            _convert_in_child(self.weights, partial / path.name)
+            _convert_in_child(self.weights, partial / path.name, self.settings.statistics)
             try:
                 partial.rename(folder)
             except OSError:
@@ -275,11 +281,13 @@ class OpenVINOEngine(Engine):
         return self.take_ready()
 
 
-def _convert_in_child(source: Path, target: Path) -> None:
+def _convert_in_child(source: Path, target: Path, statistics: Path | None) -> None:
     """Converts in a process of its own, so that torch's memory is given back afterwards."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(target=_child, args=(theirs, source, target), name="convert weights")
+    child = context.Process(
+        target=_child, args=(theirs, source, target, statistics), name="convert weights"
+    )
     child.start()
     theirs.close()
     try:
@@ -296,11 +304,11 @@ def _convert_in_child(source: Path, target: Path) -> None:
         raise failure
 
 
-def _child(answer: Connection, source: Path, target: Path) -> None:
+def _child(answer: Connection, source: Path, target: Path, statistics: Path | None) -> None:
     from app.modnet import convert
 
     try:
-        convert.to_openvino(source, target)
+        convert.to_openvino(source, target, statistics)
     except (MattecamError, OSError) as error:
         answer.send(error)
     except KeyboardInterrupt:

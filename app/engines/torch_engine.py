@@ -58,7 +58,7 @@ class TorchEngine(Engine):
     def __enter__(self) -> Self:
         import torch
 
-        from app.modnet import weights
+        from app.modnet import statistics, weights
         from app.modnet.inference import for_inference
 
         self._device = _pick_device(self.settings.device)
@@ -68,7 +68,9 @@ class TorchEngine(Engine):
         # float32 convolutions block the channels themselves and only lose by it.
         lean = self._device.type in ("cuda", "xpu") or self._dtype is not torch.float32
         self._format = torch.channels_last if lean else torch.contiguous_format
-        network = for_inference(weights.load(self.weights).network)
+        stored = self.settings.statistics
+        fixed = statistics.load(stored) if stored is not None else None
+        network = for_inference(weights.load(self.weights).network, fixed)
         try:
             self._network = network.to(  # type: ignore[call-overload]
                 device=self._device, dtype=self._dtype, memory_format=self._format
@@ -78,7 +80,9 @@ class TorchEngine(Engine):
                 f"The network does not fit on {self._device}: {_first_line(error)}"
             ) from error
         name = _device_name(self._device)
-        self._info = EngineInfo("torch", str(self._device), name, precision)
+        self._info = EngineInfo(
+            "torch", str(self._device), name, precision, norms=self.settings.norms
+        )
         return self
 
     def __exit__(

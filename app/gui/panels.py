@@ -621,6 +621,13 @@ class EnginePanel(Panel):
                 for name in ("auto", "float32", "bfloat16", "float16")
             ]
         )
+        self.norms = Choice(
+            (
+                ("auto", self.tr("Automatic")),
+                ("exact", self.tr("Of each picture")),
+                ("fixed", self.tr("Stored (faster)")),
+            )
+        )
         self.in_flight = Choice(((1, self.tr("Least delay")), (2, self.tr("Most frames a second"))))
         self.skip_unchanged = Choice(
             ((True, self.tr("Save work")), (False, self.tr("Work on all")))
@@ -644,6 +651,15 @@ class EnginePanel(Panel):
                 self.tr("Precision"),
                 self.precision,
                 self.tr("The network's arithmetic; automatic is the fastest without harm."),
+            ),
+            (
+                "norms",
+                self.tr("Statistics"),
+                self.norms,
+                self.tr(
+                    "What the network levels its features by; stored statistics are faster, where "
+                    "the model has some."
+                ),
             ),
             (
                 "in_flight",
@@ -687,6 +703,7 @@ class EnginePanel(Panel):
             (self.engine, "engine"),
             (self.device, "device"),
             (self.precision, "precision"),
+            (self.norms, "norms"),
             (self.in_flight, "in_flight"),
             (self.skip_unchanged, "skip_unchanged"),
         ):
@@ -696,7 +713,9 @@ class EnginePanel(Panel):
             control.set_value(value)
 
     def reset(self) -> None:
-        self.resetting("weights", "engine", "device", "precision", "in_flight", "skip_unchanged")()
+        self.resetting(
+            "weights", "engine", "device", "precision", "norms", "in_flight", "skip_unchanged"
+        )()
 
 
 class ProfilesPanel(QWidget):

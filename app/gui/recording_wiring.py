@@ -64,7 +64,14 @@ class RecordingWiring(QObject):
         self.recording.mute(live.recording.muted)
         options = ["--weights", live.weights, "--engine", live.engine, "--device", live.device]
         options += ["--temporal", live.temporal, "--size", live.size]
-        options += ["--precision", live.precision, "--refine", "on" if live.refine else "off"]
+        options += [
+            "--norms",
+            live.norms,
+            "--precision",
+            live.precision,
+            "--refine",
+            "on" if live.refine else "off",
+        ]
         self._convert.use(resolved(live.background), options)
 
     def end(self) -> None:

@@ -12,6 +12,8 @@
   alpha differs by up to 0.3 and by 0.0025 in the mean, and comes closer to the truth (MAD 0.0211
   against 0.0223 in the ring, on 20 real portraits).
 - The batch norm half of each IBNorm goes into its convolution.
+- With fixed statistics (app/modnet/statistics.py) the other half goes there too, and nothing is
+  left of the norms. That is another function, close by.
 """
 
 from __future__ import annotations
@@ -24,11 +26,21 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from app.modnet.network import ConvIBNormRelu, IBNorm, MODNet
+from app.modnet.statistics import Statistics, fix
 
 
-def for_inference(network: MODNet) -> nn.Module:
-    """Maps float (1, 3, H, W) in [-1, 1] to alpha (1, 1, H, W). `network` itself is left alone."""
+def for_inference(network: MODNet, statistics: Statistics | None = None) -> nn.Module:
+    """Maps float (1, 3, H, W) in [-1, 1] to alpha (1, 1, H, W). `network` itself is left alone.
+
+    statistics: what the instance norms take for mean and variance; None for the picture's own,
+        as MODNet does. Raises WeightsCorrupt where they are another network's.
+    """
     network = copy.deepcopy(network).eval().requires_grad_(False)
+    if statistics is not None:
+        fix(network, statistics)
+        for module in network.modules():
+            if isinstance(module, ConvIBNormRelu) and len(module.layers) > 1:
+                _fold_both_halves(module)
     fast = _InferenceMODNet(network)
     for module in fast.modules():
         if isinstance(module, ConvIBNormRelu) and len(module.layers) > 1:
@@ -95,16 +107,23 @@ class _PackedTail(nn.Module):
     def __init__(self, blocks: nn.Sequential) -> None:
         super().__init__()
         first = cast(nn.Conv2d, cast(ConvIBNormRelu, blocks[0]).layers[0])
-        norm = cast(IBNorm, cast(ConvIBNormRelu, blocks[0]).layers[1])
+        norm = cast(ConvIBNormRelu, blocks[0]).layers[1]
         last = cast(nn.Conv2d, cast(ConvIBNormRelu, blocks[1]).layers[0])
         features = first.in_channels - 3
         weight, bias = first.weight.detach(), cast(Tensor, first.bias).detach()
 
-        scale, shift = _batch_norm_affine(norm.bnorm)
-        half = norm.bnorm_channels
-        weight, bias = weight.clone(), bias.clone()
-        weight[:half] *= scale.view(-1, 1, 1, 1)
-        bias[:half] = bias[:half] * scale + shift
+        self.batch_channels = 4 * first.out_channels
+        self.instance_channels = 0
+        self.eps = 0.0
+        if isinstance(norm, IBNorm):
+            scale, shift = _batch_norm_affine(norm.bnorm)
+            half = norm.bnorm_channels
+            weight, bias = weight.clone(), bias.clone()
+            weight[:half] *= scale.view(-1, 1, 1, 1)
+            bias[:half] = bias[:half] * scale + shift
+            self.batch_channels = 4 * half
+            self.instance_channels = 4 * norm.inorm_channels
+            self.eps = norm.inorm.eps
 
         kernel = torch.zeros(4 * first.out_channels, features + 12, 3, 3)
         kernel[:, :features] = _phases_of_upsampled(weight[:, :features])
@@ -113,9 +132,6 @@ class _PackedTail(nn.Module):
         self.conv.weight = nn.Parameter(kernel, requires_grad=False)
         self.conv.bias = nn.Parameter(bias.repeat_interleave(4), requires_grad=False)
 
-        self.batch_channels = 4 * half
-        self.instance_channels = 4 * norm.inorm_channels
-        self.eps = norm.inorm.eps
         eye = torch.eye(4)
         closing = torch.einsum("oc,pq->opcq", last.weight.detach()[:, :, 0, 0], eye)
         self.close = nn.Conv2d(4 * last.in_channels, 4, 1)
@@ -127,8 +143,10 @@ class _PackedTail(nn.Module):
         # The picture is continued by zeros, as in the original; the features by replication.
         packed = F.pad(F.pixel_unshuffle(image, 2), (1, 1, 1, 1))
         x = self.conv(torch.cat((F.pad(f2x, (1, 1, 1, 1), mode="replicate"), packed), dim=1))
-        batch, instance = torch.split(x, [self.batch_channels, self.instance_channels], dim=1)
-        x = torch.relu(torch.cat((batch, self._instance_norm(instance)), dim=1))
+        if self.instance_channels:
+            batch, instance = torch.split(x, [self.batch_channels, self.instance_channels], dim=1)
+            x = torch.cat((batch, self._instance_norm(instance)), dim=1)
+        x = torch.relu(x)
         return F.pixel_shuffle(torch.sigmoid(self.close(x)), 2)
 
     def _instance_norm(self, x: Tensor) -> Tensor:
@@ -193,6 +211,20 @@ def _fold_batch_norm(block: ConvIBNormRelu) -> None:
         bias = cast(Tensor, conv.bias)
         bias[:half] = bias[:half] * scale + shift
     block.layers[1] = _InstanceHalf(norm)
+
+
+def _fold_both_halves(block: ConvIBNormRelu) -> None:
+    """The whole norm into the convolution, where both halves are batch norms (see `fix`)."""
+    conv, norm = block.layers[0], block.layers[1]
+    if not isinstance(conv, nn.Conv2d) or not isinstance(norm, IBNorm):
+        return
+    halves = [_batch_norm_affine(cast(nn.BatchNorm2d, part)) for part in (norm.bnorm, norm.inorm)]
+    scale, shift = (torch.cat(parts) for parts in zip(*halves, strict=True))
+    with torch.no_grad():
+        conv.weight *= scale.view(-1, 1, 1, 1)
+        bias = cast(Tensor, conv.bias)
+        bias.copy_(bias * scale + shift)
+    block.layers[1] = nn.Identity()
 
 
 class _InstanceHalf(nn.Module):

@@ -7,6 +7,7 @@ the kernel for every piece anew would stop that, too, but costs a third more pro
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
 from collections.abc import Callable
 
@@ -20,3 +21,10 @@ def find_trim() -> Callable[[], None]:
     except (OSError, AttributeError):  # musl has none
         return lambda: None
     return lambda: trim(0)
+
+
+def give_back() -> None:
+    """After something big has ended: its threads and callbacks know one another, so that their
+    pictures would lie there until Python looks for such circles by itself."""
+    gc.collect()
+    find_trim()()
