@@ -52,7 +52,18 @@ def _options(
 def _register_commands() -> None:
     # Imported here, below `cli`: each command file takes `cli` from this module. The files import
     # what is heavy (torch, openvino, av) only when their command runs.
-    from app.cli import bench, convert, devices, doctor, evaluate, gui, live, weights  # noqa: F401
+    from app.cli import (  # noqa: F401
+        adapt,
+        bench,
+        convert,
+        devices,
+        doctor,
+        evaluate,
+        gui,
+        live,
+        train,
+        weights,
+    )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

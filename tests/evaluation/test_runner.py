@@ -236,7 +236,7 @@ def test_the_baseline_is_plain_modnet_at_the_same_network_size(tmp_path: Path) -
     )  # fmt: skip
     assert plain(asked) == ChainSettings(
         weights=store.PLAIN, engine="torch", device="cpu", precision="bfloat16",
-        size=NetworkSize((512, 288)), temporal="off", refine=False, mirror=True,
+        size=NetworkSize((512, 288)), norms="exact", temporal="off", refine=False, mirror=True,
     )  # fmt: skip
     alphas = [np.zeros((16, 16), np.uint8)] * 3
     clip = write_clip(tmp_path, alphas, alphas)

@@ -1,0 +1,119 @@
+"""`mattecam adapt`: the matte learns one's own face, chair and lamp."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.cli import cli
+
+if TYPE_CHECKING:
+    from app.training.adapt import Progress
+
+_EVERY = 0.5  # seconds between two lines of progress
+
+
+@cli.command()
+def adapt(
+    source: Annotated[str, typer.Argument(metavar="CLIP|FOLDER|camera:0", show_default=False)],
+    minutes: Annotated[
+        float, typer.Option(min=0.1, max=120, help="About how long it may take.")
+    ] = 5.0,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", "-o", metavar="NAME.safetensors", help="Else weights/adapted.safetensors."
+        ),
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="NAME|FILE", help="What is adapted; else the default.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON on stdout; progress goes to stderr.")
+    ] = False,
+    progress_json: Annotated[
+        bool, typer.Option("--progress-json", hidden=True, help="Progress as lines of JSON.")
+    ] = False,
+) -> None:
+    """Adapt the model to you (SOC); nothing leaves the machine.
+
+    It looks at frames of you without needing their alpha, holds some out, and drops the result
+    where these do not get better.
+    """
+    from app import places
+    from app.training import adapt_job
+    from app.weights import store
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    target = out or places.weights() / f"adapted{store.SUFFIX}"
+    adapt_job.check_target(target, force=force)
+    with _shown(as_lines=progress_json) as show:
+        if source.partition(":")[0] == "camera":
+            frames = adapt_job.record(source, progress=show)
+        else:
+            frames = adapt_job.read(source)
+        outcome = adapt_job.run(
+            frames,
+            target,
+            weights_name=weights or store.DEFAULT,
+            minutes=minutes,
+            source=Path(source).name,
+            force=force,
+            progress=show,
+        )
+    if as_json:
+        typer.echo(json.dumps(outcome.as_json()))
+    elif outcome.kept:
+        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {target.stem}")
+    else:
+        typer.echo(f"Dropped: {outcome.reason} The model stays as it was.")
+
+
+@contextmanager
+def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
+    """A bar on stderr, or lines of JSON on stdout for the program that started this one."""
+    from rich.console import Console
+    from rich.progress import BarColumn, TextColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    hidden = as_lines or not console.is_terminal
+    next_line, said = 0.0, ""
+
+    def show(done: Progress) -> None:
+        nonlocal next_line, said
+        left = done.seconds_left
+        bar.update(
+            task,
+            completed=done.share,
+            description=done.what,
+            left=""
+            if left is None
+            else f"about {max(1, round(left / 60))} min left"
+            if left > 90
+            else f"{left:.0f} s left",
+        )
+        now = time.monotonic()
+        if as_lines and (now >= next_line or done.what != said):
+            next_line, said = now + _EVERY, done.what
+            seconds = None if left is None else round(left, 1)
+            line = {"what": done.what, "share": round(done.share, 4), "seconds_left": seconds}
+            typer.echo(json.dumps(line))
+
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")
+    with Bar(*columns, console=console, disable=hidden) as bar:
+        task = bar.add_task("Reading", total=1.0, left="")
+        yield show
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

@@ -1,0 +1,237 @@
+"""What training looks at: composites made on the fly, pairs, and unlabelled frames.
+
+Pictures are kept in memory as uint8, scaled down to what training needs, and everything drawn by
+chance comes from one numpy generator, so that a seed gives the same run.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from app.errors import InputError, MattecamError
+from app.evaluation.datasets import find_stills, pictures_in, read_rgba
+from app.frames import RGB, RGBA
+from app.sources.open import open_source
+from app.sources.pictures import looks_like_picture, read_picture
+
+Size = tuple[int, int]  # (width, height)
+Floats = npt.NDArray[np.float32]
+# More pixels than training's pictures have are of no use in memory.
+_LONGEST = 960
+
+
+class Sample(NamedTuple):
+    """rgb: float32 (1, 3, H, W) in [0, 1]; alpha: float32 (1, 1, H, W) in [0, 1]."""
+
+    rgb: Tensor
+    alpha: Tensor
+
+
+def normalised(rgb: Tensor) -> Tensor:
+    """[0, 1] -> the network's [-1, 1]."""
+    return rgb * 2 - 1
+
+
+@dataclass(frozen=True)
+class People:
+    """People with alpha, and what they are put before.
+
+    cutouts: uint8 (H, W, 4), straight alpha. backgrounds: uint8 (H, W, 3).
+    """
+
+    cutouts: Sequence[RGBA]
+    backgrounds: Sequence[RGB]
+
+    def composite(self, rng: np.random.Generator, size: Size) -> Sample:
+        """One person, moved, scaled and mirrored, before one room, in light that differs."""
+        person = self.cutouts[int(rng.integers(len(self.cutouts)))]
+        room = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
+        background = _relit(_floats(_room(room, rng, size)), rng)
+        layer = _floats(_placed(person, rng, size))
+        colours, alpha = _relit(layer[..., :3], rng), layer[..., 3:]
+        picture = np.clip(colours * alpha + background * (1 - alpha), 0, 1)
+        return Sample(_tensor(picture), _tensor(alpha))
+
+
+@dataclass(frozen=True)
+class Frames:
+    """Frames without alpha, uint8 (H, W, 3): one list for each clip, in order."""
+
+    clips: Sequence[Sequence[RGB]]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.clips))
+
+    def draw_rgb(self, rng: np.random.Generator) -> RGB:
+        """One frame of one clip, each clip as likely as another, mirrored every other time."""
+        clip = self.clips[int(rng.integers(len(self.clips)))]
+        rgb = clip[int(rng.integers(len(clip)))]
+        return np.ascontiguousarray(rgb[:, ::-1]) if rng.random() < 0.5 else rgb
+
+
+def as_tensor(rgb: RGB, size: Size) -> Tensor:
+    """Brought to exactly `size`, a multiple of 32 on each side, as float32 in [0, 1]."""
+    fitted = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+    return _tensor(_floats(np.asarray(fitted, np.uint8)))
+
+
+def size_like(rgb: RGB, area: int) -> Size:
+    """(width, height), multiples of 32, of about `area` pixels in the picture's own shape."""
+    height, width = rgb.shape[:2]
+    scale = (area / (width * height)) ** 0.5
+    return max(32, round(width * scale / 32) * 32), max(32, round(height * scale / 32) * 32)
+
+
+def read_people(cutouts: Sequence[Path], pairs: Sequence[Path], rooms: Sequence[Path]) -> People:
+    """From folders: pictures with alpha (and folders of such frames), image/ beside alpha/, rooms.
+
+    Raises InputError where there is no person or no room.
+    """
+    people = [rgba for folder in cutouts for rgba in _cutouts_in(folder)]
+    for folder in pairs:
+        for still in find_stills(folder):
+            pair = still.pair()
+            rgba = np.dstack([pair.frame.rgb, pair.truth])
+            people.append(shrunk(rgba))
+    backgrounds = [shrunk(rgb) for folder in rooms for rgb in _rooms_in(folder)]
+    if not people:
+        raise InputError("There is no person with alpha in the folders that training was given.")
+    if not backgrounds:
+        raise InputError("There is no background in the folders that training was given.")
+    return People(people, backgrounds)
+
+
+def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) -> Frames:
+    """Every `stride`-th frame, at most `limit`, of each clip that is named or in a folder named.
+
+    A folder of pictures is one clip. Raises InputError where nothing can be read.
+    """
+    clips = []
+    for place in places:
+        for clip in _clips_of(place):
+            rgbs = list(_read(clip, stride, limit))
+            if rgbs:
+                clips.append(rgbs)
+    if not clips:
+        named = ", ".join(map(str, places)) or "nothing"
+        raise InputError(f"There is no clip that can be read in {named}.")
+    return Frames(clips)
+
+
+def _clips_of(place: Path) -> Iterator[Path]:
+    if not os.path.isdir(place):
+        yield place
+        return
+    videos = [
+        path for path in sorted(place.iterdir()) if path.is_file() and not looks_like_picture(path)
+    ]
+    if pictures_in(place):
+        yield place
+    yield from videos
+
+
+def _read(clip: Path, stride: int, limit: int) -> Iterator[RGB]:
+    try:
+        with open_source(str(clip)) as source:
+            for frame in islice(source, 0, stride * limit, stride):
+                yield shrunk(frame.rgb)
+    except MattecamError:
+        if not os.path.isdir(clip.parent) or clip.suffix:
+            raise
+
+
+def _cutouts_in(folder: Path) -> Iterator[RGBA]:
+    for path in pictures_in(folder):
+        rgba = read_rgba(path)
+        if rgba is not None:
+            yield shrunk(rgba)
+    for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        # Neighbouring frames of a clip say the same again.
+        for path in pictures_in(inner)[::8]:
+            rgba = read_rgba(path)
+            if rgba is not None:
+                yield shrunk(rgba)
+
+
+def _rooms_in(place: Path) -> Iterator[RGB]:
+    if place.is_file():
+        if looks_like_picture(place):
+            yield read_picture(place)
+        else:
+            yield from _read(place, 40, 6)
+        return
+    for path in pictures_in(place):
+        yield read_picture(path)
+
+
+def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    scale = _LONGEST / max(picture.shape[:2])
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    return np.asarray(
+        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+    )
+
+
+def _room(room: RGB, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
+    """A random cut of the room in the frame's shape."""
+    width, height = size
+    rows, columns = room.shape[:2]
+    largest = min(columns / width, rows / height)
+    scale = largest * rng.uniform(0.5, 1.0)
+    cut_w, cut_h = max(1, int(width * scale)), max(1, int(height * scale))
+    x = int(rng.integers(columns - cut_w + 1))
+    y = int(rng.integers(rows - cut_h + 1))
+    cut = room[y : y + cut_h, x : x + cut_w]
+    if rng.random() < 0.5:
+        cut = cut[:, ::-1]
+    return np.asarray(cv2.resize(np.ascontiguousarray(cut), size, interpolation=cv2.INTER_AREA))
+
+
+def _placed(person: RGBA, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
+    """The person somewhere in a transparent frame, standing on its lower edge."""
+    width, height = size
+    if rng.random() < 0.5:
+        person = np.ascontiguousarray(person[:, ::-1])
+    rows, columns = person.shape[:2]
+    scale = height * rng.uniform(0.75, 1.3) / rows
+    x = rng.uniform(-0.25, 0.25) * width + (width - columns * scale) / 2
+    y = height - rows * scale + max(0.0, rng.uniform(-0.2, 0.15)) * height
+    if rows * scale < height:
+        y = height - rows * scale
+    matrix = np.array([[scale, 0, x], [0, scale, y]], np.float64)
+    # Premultiplied, so that the colour of what is transparent does not bleed in.
+    alpha = person[..., 3:].astype(np.float32) / 255
+    layer = np.dstack([person[..., :3].astype(np.float32) * alpha, person[..., 3:]]).astype(
+        np.float32
+    )
+    warped = cv2.warpAffine(layer, matrix, size, flags=cv2.INTER_AREA)
+    shown = np.maximum(warped[..., 3:] / 255, 1e-3)
+    warped[..., :3] = warped[..., :3] / shown
+    return np.clip(warped, 0, 255).astype(np.uint8)
+
+
+def _relit(picture: Floats, rng: np.random.Generator) -> Floats:
+    """Another exposure, contrast and white balance: cheap enough to be done for each frame."""
+    gains = rng.uniform(0.75, 1.3) * rng.uniform(0.92, 1.08, 3)
+    gamma = rng.uniform(0.8, 1.25)
+    return np.clip(np.clip(picture, 0, 1) ** gamma * gains, 0, 1).astype(np.float32)
+
+
+def _floats(picture: npt.NDArray[np.uint8]) -> Floats:
+    return picture.astype(np.float32) / np.float32(255)
+
+
+def _tensor(picture: Floats) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)[None].contiguous()
