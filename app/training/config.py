@@ -59,6 +59,8 @@ class TrainingConfig(_Model):
 
     weights: a name or a file to start from, or "none". heads: steps that fit the two training
     heads first, where the weights lack them. refresh: steps until SOC's frozen copy is renewed.
+    average: what is validated and kept is a running mean of the weights, with this much of the old
+    mean at each step; 0 keeps the weights themselves.
     """
 
     out: Path
@@ -73,6 +75,7 @@ class TrainingConfig(_Model):
     precision: Literal["float32", "bfloat16"] = "float32"
     heads: int = Field(default=220, ge=0)
     refresh: Positive = 500
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.0
     train_norms: bool = False
     checkpoint_every: Positive = 50
     tensorboard: bool = False

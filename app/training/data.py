@@ -29,6 +29,12 @@ Size = tuple[int, int]  # (width, height)
 Floats = npt.NDArray[np.float32]
 # More pixels than training's pictures have are of no use in memory.
 _LONGEST = 960
+# How often a composite shows nobody, and two people.
+_NOBODY, _TWO = 0.03, 0.12
+# Frames of one clip with alpha.
+_OF_A_CLIP = 24
+# A side of a picture cuts through the person where so much of it is opaque.
+_CUT = 0.02
 
 
 class Sample(NamedTuple):
@@ -47,21 +53,50 @@ def normalised(rgb: Tensor) -> Tensor:
 class People:
     """People with alpha, and what they are put before.
 
-    cutouts: uint8 (H, W, 4), straight alpha. backgrounds: uint8 (H, W, 3).
+    cutouts: for each person or clip its pictures, uint8 (H, W, 4), straight alpha. backgrounds:
+    uint8 (H, W, 3).
     """
 
-    cutouts: Sequence[RGBA]
+    cutouts: Sequence[Sequence[RGBA]]
     backgrounds: Sequence[RGB]
 
     def composite(self, rng: np.random.Generator, size: Size) -> Sample:
-        """One person, moved, scaled and mirrored, before one room, in light that differs."""
-        person = self.cutouts[int(rng.integers(len(self.cutouts)))]
-        room = self.backgrounds[int(rng.integers(len(self.backgrounds)))]
-        background = _relit(_floats(_room(room, rng, size)), rng)
-        layer = _floats(_placed(person, rng, size))
-        colours, alpha = _relit(layer[..., :3], rng), layer[..., 3:]
-        picture = np.clip(colours * alpha + background * (1 - alpha), 0, 1)
+        """Somebody, moved, scaled and mirrored, before some room, in light that differs.
+
+        Now and then two people, or nobody.
+        """
+        picture = _relit(_floats(self._room(rng, size)), rng)
+        alpha = np.zeros((size[1], size[0], 1), np.float32)
+        chance = rng.random()
+        for _ in range(0 if chance < _NOBODY else 2 if chance > 1 - _TWO else 1):
+            group = self.cutouts[int(rng.integers(len(self.cutouts)))]
+            layer = _floats(_placed(group[int(rng.integers(len(group)))], rng, size))
+            colours, own = _relit(layer[..., :3], rng), layer[..., 3:]
+            picture = np.clip(colours * own + picture * (1 - own), 0, 1)
+            alpha = own + alpha * (1 - own)
         return Sample(_tensor(picture), _tensor(alpha))
+
+    def _room(self, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
+        """A cut of a room, often with things in it that were cut out of another one."""
+        room = _cut(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng, size)
+        if rng.random() < 0.3:
+            room = cv2.GaussianBlur(room, (0, 0), rng.uniform(1, 6))
+        width, height = size
+        for _ in range(int(rng.integers(0, 4))):
+            other = _cut(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng, size)
+            shape = np.zeros((height, width), np.float32)
+            centre = int(rng.integers(width)), int(rng.integers(height))
+            half = int(rng.uniform(0.03, 0.25) * width), int(rng.uniform(0.05, 0.5) * height)
+            if rng.random() < 0.5:
+                corners = [(c - h, c + h) for c, h in zip(centre, half, strict=True)]
+                (left, right), (top, bottom) = corners
+                cv2.rectangle(shape, (left, top), (right, bottom), 1.0, -1)
+            else:
+                cv2.ellipse(shape, centre, half, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
+            shape = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.6, 2.5))[..., None]
+            mixed = room * (1 - shape) + _relit(_floats(other), rng) * 255 * shape
+            room = mixed.astype(np.uint8)
+        return np.asarray(room, np.uint8)
 
 
 @dataclass(frozen=True)
@@ -98,12 +133,12 @@ def read_people(cutouts: Sequence[Path], pairs: Sequence[Path], rooms: Sequence[
 
     Raises InputError where there is no person or no room.
     """
-    people = [rgba for folder in cutouts for rgba in _cutouts_in(folder)]
+    people = [group for folder in cutouts for group in _cutouts_in(folder)]
     for folder in pairs:
         for still in find_stills(folder):
             pair = still.pair()
             rgba = np.dstack([pair.frame.rgb, pair.truth])
-            people.append(shrunk(rgba))
+            people.append([shrunk(rgba)])
     backgrounds = [shrunk(rgb) for folder in rooms for rgb in _rooms_in(folder)]
     if not people:
         raise InputError("There is no person with alpha in the folders that training was given.")
@@ -119,8 +154,8 @@ def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) ->
     """
     clips = []
     for place in places:
-        for clip in _clips_of(place):
-            rgbs = list(_read(clip, stride, limit))
+        for clip in clips_of(place):
+            rgbs = list(read_clip(clip, stride, limit))
             if rgbs:
                 clips.append(rgbs)
     if not clips:
@@ -129,7 +164,8 @@ def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) ->
     return Frames(clips)
 
 
-def _clips_of(place: Path) -> Iterator[Path]:
+def clips_of(place: Path) -> Iterator[Path]:
+    """`place` itself where it is a clip or a folder of pictures, and the clips lying in it."""
     if not os.path.isdir(place):
         yield place
         return
@@ -141,7 +177,8 @@ def _clips_of(place: Path) -> Iterator[Path]:
     yield from videos
 
 
-def _read(clip: Path, stride: int, limit: int) -> Iterator[RGB]:
+def read_clip(clip: Path, stride: int, limit: int) -> Iterator[RGB]:
+    """Every `stride`-th frame, at most `limit`, no larger than training needs."""
     try:
         with open_source(str(clip)) as source:
             for frame in islice(source, 0, stride * limit, stride):
@@ -151,17 +188,19 @@ def _read(clip: Path, stride: int, limit: int) -> Iterator[RGB]:
             raise
 
 
-def _cutouts_in(folder: Path) -> Iterator[RGBA]:
+def _cutouts_in(folder: Path) -> Iterator[Sequence[RGBA]]:
+    """A group for each picture, and one for each folder of pictures."""
     for path in pictures_in(folder):
         rgba = read_rgba(path)
         if rgba is not None:
-            yield shrunk(rgba)
+            yield [shrunk(rgba)]
     for inner in sorted(path for path in folder.iterdir() if path.is_dir()):
+        paths = pictures_in(inner)
         # Neighbouring frames of a clip say the same again.
-        for path in pictures_in(inner)[::8]:
-            rgba = read_rgba(path)
-            if rgba is not None:
-                yield shrunk(rgba)
+        found = map(read_rgba, paths[:: max(1, len(paths) // _OF_A_CLIP)])
+        group = [shrunk(rgba) for rgba in found if rgba is not None]
+        if group:
+            yield group
 
 
 def _rooms_in(place: Path) -> Iterator[RGB]:
@@ -169,7 +208,7 @@ def _rooms_in(place: Path) -> Iterator[RGB]:
         if looks_like_picture(place):
             yield read_picture(place)
         else:
-            yield from _read(place, 40, 6)
+            yield from read_clip(place, 40, 6)
         return
     for path in pictures_in(place):
         yield read_picture(path)
@@ -184,7 +223,7 @@ def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     )
 
 
-def _room(room: RGB, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
+def _cut(room: RGB, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
     """A random cut of the room in the frame's shape."""
     width, height = size
     rows, columns = room.shape[:2]
@@ -200,16 +239,33 @@ def _room(room: RGB, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uin
 
 
 def _placed(person: RGBA, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
-    """The person somewhere in a transparent frame, standing on its lower edge."""
+    """The person somewhere in a transparent frame: from a figure to a head that fills it.
+
+    Where their own picture cuts through them, the frame does, too.
+    """
     width, height = size
     if rng.random() < 0.5:
         person = np.ascontiguousarray(person[:, ::-1])
     rows, columns = person.shape[:2]
-    scale = height * rng.uniform(0.75, 1.3) / rows
-    x = rng.uniform(-0.25, 0.25) * width + (width - columns * scale) / 2
-    y = height - rows * scale + max(0.0, rng.uniform(-0.2, 0.15)) * height
-    if rows * scale < height:
-        y = height - rows * scale
+    shown = person[..., 3] > 127
+    top = int(np.argmax(shown.any(axis=1)))
+    tall = max(1, rows - top)
+    # How tall the person is in the frame; from about 1 on the lower part is outside.
+    scale = height * float(np.exp(rng.uniform(np.log(0.6), np.log(2.2)))) / tall
+    left_cut, right_cut, bottom_cut = (
+        float(side.mean()) > _CUT for side in (shown[:, 0], shown[:, -1], shown[-1])
+    )
+    if left_cut and right_cut:
+        scale = max(scale, width / columns)
+    room_above = rng.uniform(-0.03, 0.25) * height
+    y = room_above - top * scale
+    if bottom_cut:
+        y = max(y, height - rows * scale)
+    x = rng.uniform(-0.3, 0.3) * width + (width - columns * scale) / 2
+    if left_cut:
+        x = min(x, 0.0)
+    if right_cut:
+        x = max(x, width - columns * scale)
     matrix = np.array([[scale, 0, x], [0, scale, y]], np.float64)
     # Premultiplied, so that the colour of what is transparent does not bleed in.
     alpha = person[..., 3:].astype(np.float32) / 255

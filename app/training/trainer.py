@@ -80,6 +80,7 @@ class Trainer:
         )
         self._step = 0
         self._best: float | None = None
+        self._mean: MODNet | None = None
         self._history: list[dict[str, Any]] = []
 
     def run(self, progress: Callable[[Progress], None] = lambda done: None) -> Path:
@@ -102,10 +103,13 @@ class Trainer:
             self._fit_heads(network, rng)
             teacher.load_state_dict(network.state_dict())
         network.requires_grad_(True).train(config.train_norms)
+        self._mean = copy.deepcopy(network).eval().requires_grad_(False) if config.average else None
         optimiser = _optimiser(network, config)
         if stored is not None:
             network.load_state_dict(stored["network"])
             teacher.load_state_dict(stored["teacher"])
+            if self._mean is not None:
+                self._mean.load_state_dict(stored["mean"])
             optimiser.load_state_dict(stored["optimiser"])
             rng.bit_generator.state = stored["rng"][rank]
             self._step, self._best = stored["step"], stored["best"]
@@ -140,24 +144,36 @@ class Trainer:
             loss = objective(kind, rgb, alpha)
         value = objectives.descend(optimiser, loss, clip=config.clip)
         self._step += 1
+        self._average(network)
         scores, best = None, False
         if rank == 0:
             last = self._step == config.steps
             if self._excerpts and config.validation:
                 if last or self._step % config.validation.every == 0:
-                    scores = validate(network, self._excerpts)
+                    scores = validate(self._mean or network, self._excerpts)
                     network.train(config.train_norms)
                     best = self._best is None or scores.mad < self._best
                     self._best = scores.mad if best else self._best
             else:
                 best = last
             if best:
-                self._keep(network)
+                self._keep(self._mean or network)
             entry: dict[str, Any] = {"step": self._step, "kind": kind, "loss": value}
             if scores is not None:
                 entry |= {"mad": scores.mad, "dtssd": scores.dtssd, "by_clip": scores.by_clip}
             self._history.append(entry)
         return Progress(self._step, config.steps, kind, value, scores, best)
+
+    @torch.no_grad()
+    def _average(self, network: MODNet) -> None:
+        if self._mean is None:
+            return
+        # At the start the mean is young: it takes what it is given more readily.
+        old = min(self.config.average, self._step / (self._step + 10))
+        for mean, now in zip(self._mean.parameters(), network.parameters(), strict=True):
+            mean.lerp_(now, 1 - old)
+        for mean, now in zip(self._mean.buffers(), network.buffers(), strict=True):
+            mean.copy_(now)
 
     def _fit_heads(self, network: MODNet, rng: np.random.Generator) -> None:
         material, sizes = self._material, self.config.sizes
@@ -227,6 +243,7 @@ class Trainer:
                     "config": self._fingerprint(),
                     "network": network.state_dict(),
                     "teacher": teacher.state_dict(),
+                    "mean": None if self._mean is None else self._mean.state_dict(),
                     "optimiser": optimiser.state_dict(),
                     "rng": states,
                     "step": self._step,
