@@ -80,7 +80,7 @@ class People:
         """A cut of a room, often with things in it that were cut out of another one."""
         room = _cut(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng, size)
         if rng.random() < 0.3:
-            room = cv2.GaussianBlur(room, (0, 0), rng.uniform(1, 6))
+            room = np.asarray(cv2.GaussianBlur(room, (0, 0), rng.uniform(1, 6)), np.uint8)
         width, height = size
         for _ in range(int(rng.integers(0, 4))):
             other = _cut(self.backgrounds[int(rng.integers(len(self.backgrounds)))], rng, size)
@@ -93,8 +93,8 @@ class People:
                 cv2.rectangle(shape, (left, top), (right, bottom), 1.0, -1)
             else:
                 cv2.ellipse(shape, centre, half, float(rng.uniform(0, 180)), 0, 360, 1.0, -1)
-            shape = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.6, 2.5))[..., None]
-            mixed = room * (1 - shape) + _relit(_floats(other), rng) * 255 * shape
+            soft = cv2.GaussianBlur(shape, (0, 0), rng.uniform(0.6, 2.5))[..., None]
+            mixed = room * (1 - soft) + _relit(_floats(other), rng) * 255 * soft
             room = mixed.astype(np.uint8)
         return np.asarray(room, np.uint8)
 

@@ -172,8 +172,8 @@ class Trainer:
         old = min(self.config.average, self._step / (self._step + 10))
         for mean, now in zip(self._mean.parameters(), network.parameters(), strict=True):
             mean.lerp_(now, 1 - old)
-        for mean, now in zip(self._mean.buffers(), network.buffers(), strict=True):
-            mean.copy_(now)
+        for kept, buffer in zip(self._mean.buffers(), network.buffers(), strict=True):
+            kept.copy_(buffer)
 
     def _fit_heads(self, network: MODNet, rng: np.random.Generator) -> None:
         material, sizes = self._material, self.config.sizes
