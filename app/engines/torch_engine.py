@@ -61,7 +61,7 @@ class TorchEngine(Engine):
         from app.modnet import statistics, weights
         from app.modnet.inference import for_inference
 
-        self._device = _pick_device(self.settings.device)
+        self._device = pick_device(self.settings.device)
         precision = _pick_precision(self._device, self.settings.precision)
         self._dtype = getattr(torch, precision)
         # Channels-last is what tensor cores and the CPU's bfloat16 kernels read; the CPU's
@@ -173,7 +173,8 @@ def _available_devices() -> list[str]:
     return [*found, "cpu"]
 
 
-def _pick_device(wanted: str) -> torch.device:
+def pick_device(wanted: str) -> torch.device:
+    """`auto` is the best that is there. Raises EngineUnavailable."""
     import torch
 
     there = _available_devices()

@@ -260,6 +260,11 @@ class MODNet(nn.Module):
                 nn.init.ones_(module.weight)
                 nn.init.zeros_(module.bias)
 
+    @property
+    def device(self) -> torch.device:
+        """Where it lies: what it is given has to lie there, too."""
+        return next(self.parameters()).device
+
     def forward(self, image: Tensor) -> Tensor:
         lr8x, enc2x, enc4x = self.lr_branch(image)
         hr2x = self.hr_branch(image, enc2x, enc4x, lr8x)

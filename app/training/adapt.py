@@ -46,7 +46,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Outcome:
-    """kept: whether `network` is the adapted one. reason: one sentence, either way."""
+    """kept: whether `network` is the adapted one. reason: one sentence, either way.
+
+    held_out: the frames, in a row, that it was judged on.
+    """
 
     kept: bool
     reason: str
@@ -55,6 +58,7 @@ class Outcome:
     steps: int
     seconds: float
     network: MODNet
+    held_out: Sequence[RGB]
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -85,8 +89,9 @@ def adapt(
     """Adapts a copy of `network` to `frames`, uint8 RGB (H, W, 3) in the order they were taken.
 
     others: pictures of other people, which the matte must not change on. minutes: about how long
-    it may take in all; as many steps are taken as fit. Raises InputError for too few frames, for
-    frames without a person, and TrainingDiverged where the first steps already fail.
+    it may take in all; as many steps are taken as fit. It runs where `network` lies. Raises
+    InputError for too few frames, for frames without a person, and TrainingDiverged where the
+    first steps already fail.
     """
     began = clock()
     if len(frames) < LEAST_FRAMES:
@@ -142,10 +147,10 @@ def adapt(
         said = str(error)
     seconds = clock() - began
     if best is None:
-        return Outcome(False, said, before, last, soc.steps, seconds, network)
+        return Outcome(False, said, before, last, soc.steps, seconds, network, held_out)
     _, adapted, after, steps = best
     reason = f"It is calmer and surer on frames it has not learned from, after {steps} steps."
-    return Outcome(True, reason, before, after, steps, seconds, adapted)
+    return Outcome(True, reason, before, after, steps, seconds, adapted, held_out)
 
 
 def _one_step(
@@ -157,10 +162,10 @@ def _one_step(
 ) -> None:
     if others and soc.steps % _ANCHORED == _ANCHORED - 1:
         rgb = others[int(rng.integers(len(others)))]
-        soc.remember(teacher, as_tensor(rgb, size_like(rgb, _AREA)))
+        soc.remember(teacher, as_tensor(rgb, size_like(rgb, _AREA), teacher.device))
         return
     rgb = data.Frames([frames]).draw_rgb(rng)
-    soc.step(as_tensor(rgb, size_like(rgb, _AREA)))
+    soc.step(as_tensor(rgb, size_like(rgb, _AREA), teacher.device))
 
 
 def _fit_heads(
@@ -173,7 +178,7 @@ def _fit_heads(
 
     def draw() -> Sample:
         rgb = data.Frames([frames]).draw_rgb(rng)
-        tensor = as_tensor(rgb, size_like(rgb, _AREA))
+        tensor = as_tensor(rgb, size_like(rgb, _AREA), network.device)
         with torch.no_grad():
             return Sample(tensor, network(normalised(tensor)))
 

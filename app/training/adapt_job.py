@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from app import places
+from app.engines.torch_engine import pick_device
 from app.errors import OutputExists, UsageError
 from app.frames import RGB
 from app.modnet import weights
@@ -108,7 +109,7 @@ def run(
     chosen = store.resolve(weights_name)
     loaded = weights.load(chosen.path)
     outcome = adapting.adapt(
-        loaded.network,
+        loaded.network.to(pick_device("auto")),
         frames,
         anchors(),
         minutes=minutes,

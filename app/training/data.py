@@ -115,10 +115,13 @@ class Frames:
         return np.ascontiguousarray(rgb[:, ::-1]) if rng.random() < 0.5 else rgb
 
 
-def as_tensor(rgb: RGB, size: Size) -> Tensor:
-    """Brought to exactly `size`, a multiple of 32 on each side, as float32 in [0, 1]."""
+def as_tensor(rgb: RGB, size: Size, device: torch.device | None = None) -> Tensor:
+    """Brought to exactly `size`, a multiple of 32 on each side, as float32 in [0, 1].
+
+    device: where it goes; None leaves it on the processor.
+    """
     fitted = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
-    return _tensor(_floats(np.asarray(fitted, np.uint8)))
+    return _tensor(_floats(np.asarray(fitted, np.uint8))).to(device)
 
 
 def size_like(rgb: RGB, area: int) -> Size:

@@ -73,7 +73,7 @@ class Guard:
         triples = zip(shown, shown[1:], shown[2:], strict=False)
         flicker = [metrics.flicker(triple) or 0.0 for triple in triples]
         few = self._held_out[:: max(1, len(self._held_out) // 6)]
-        tensors = [as_tensor(rgb, size_like(rgb, 384 * 224)) for rgb in few]
+        tensors = [as_tensor(rgb, size_like(rgb, 384 * 224), network.device) for rgb in few]
         apart = [
             float(np.abs(alpha_of(network, rgb, self._size) - known).mean())
             for rgb, known in zip(self._others, self._known, strict=True)

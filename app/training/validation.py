@@ -58,8 +58,8 @@ def alpha_of(network: MODNet, rgb: RGB, size: NetworkSize = AUTO) -> Alpha:
     width, height = grid.padded
     fitted = torch.empty((height, width, 3), dtype=torch.uint8)
     fit(rgb, grid, fitted.numpy())
-    image = fitted.permute(2, 0, 1)[None].float() / 127.5 - 1
-    alpha = crop(network.eval()(image)[0, 0].numpy(), grid)
+    image = fitted.to(network.device).permute(2, 0, 1)[None].float() / 127.5 - 1
+    alpha = crop(network.eval()(image)[0, 0].cpu().numpy(), grid)
     return np.asarray(
         cv2.resize(alpha, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
     )
