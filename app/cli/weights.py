@@ -120,6 +120,72 @@ def calibrate(
     typer.echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
 
 
+@weights.command()
+def heads(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME|FILE]", show_default=False)] = None,
+    cutouts: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER", help="People as pictures with an alpha channel."),
+    ] = None,
+    pairs: Annotated[
+        list[Path] | None, typer.Option(metavar="FOLDER", help="People as image/ beside alpha/.")
+    ] = None,
+    rooms: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER|FILE", help="What people with alpha are put before."),
+    ] = None,
+    clips: Annotated[
+        list[Path] | None,
+        typer.Option(metavar="FOLDER|FILE", help="People without alpha, where there is none."),
+    ] = None,
+    steps: Annotated[int | None, typer.Option(min=1, show_default=False)] = None,
+    licence: Annotated[str, typer.Option(help="What the pictures allow.")] = "unknown",
+    as_json: AsJson = False,
+) -> None:
+    """Fit the two heads that only training uses to weights that lack them, and nothing else.
+
+    True alpha is the better teacher, for then S learns something that the matte does not say
+    already. The heads are stored beside the weights, and training and adapting find them there.
+    """
+    from rich.console import Console
+
+    from app.training import data, recover
+    from app.training import heads as fitting
+    from app.weights import store
+
+    chosen = store.resolve(name or store.DEFAULT)
+    people = frames = None
+    with Console(stderr=True).status("Reading") as status:
+        if cutouts or pairs:
+            people = data.read_people(cutouts or (), pairs or (), rooms or ())
+        elif clips:
+            frames = data.read_frames(clips)
+        planned = steps or fitting.STEPS
+        made = recover.recover(
+            chosen,
+            people=people,
+            frames=frames,
+            steps=planned,
+            licence=licence,
+            progress=lambda step: status.update(f"Fitting: {step} of {planned} steps"),
+        )
+    if as_json:
+        typer.echo(json.dumps(made.as_json()))
+        return
+    old, new = made.before, made.after
+    typer.echo(
+        f"{made.path}: fitted to {made.taught_by}. S and the matte differ by {new.semantic:.4f} "
+        f"({old.semantic:.4f} before), D and the matte in the band by {new.detail:.4f} "
+        f"({old.detail:.4f})."
+    )
+    if people is not None:
+        typer.echo(
+            f"From the true alpha S is {new.semantic_error:.4f} away, the matte "
+            f"{new.matte_error_small:.4f}; in the band D {new.detail_error:.4f}, the matte "
+            f"{new.matte_error_band:.4f}."
+        )
+
+
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"weights": [_as_json(line) for line in lines]}))

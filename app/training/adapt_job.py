@@ -18,6 +18,7 @@ from app.modnet import weights
 from app.sources.live_base import create_live_source
 from app.sources.open import open_source
 from app.training import adapt as adapting
+from app.training import heads
 from app.training.adapt import Outcome, Progress
 from app.training.data import shrunk
 from app.weights import store
@@ -107,13 +108,13 @@ def run(
     """Adapts, and writes `out` where the result is kept. Raises MattecamError; nothing is lost."""
     check_target(out, force=force)
     chosen = store.resolve(weights_name)
-    loaded = weights.load(chosen.path)
+    network, missing_heads = heads.load(chosen)
     outcome = adapting.adapt(
-        loaded.network.to(pick_device("auto")),
+        network.to(pick_device("auto")),
         frames,
         anchors(),
         minutes=minutes,
-        missing_heads=bool(loaded.missing_heads),
+        missing_heads=missing_heads,
         progress=progress,
     )
     if outcome.kept:

@@ -1,34 +1,50 @@
 """The S and D heads that the released ONNX weights lack: two small layers, fitted anew.
 
-Only conv_lr and conv_hr learn; everything that makes the matte stays as it is, bit for bit.
+Only conv_lr and conv_hr learn; everything that makes the matte stays as it is, bit for bit. What
+was fitted lies beside the weights as NAME.heads; that of modnet-photographic comes with the
+program, so that SOC starts from heads that have seen true alpha.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import safetensors.torch
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 
+from app.errors import WeightsCorrupt
+from app.modnet import weights
 from app.modnet.network import MODNet, Prediction
-from app.modnet.weights import TRAINING_HEADS
+from app.modnet.weights import TRAINING_HEADS, State
 from app.training import losses, objectives
 from app.training.data import Sample, normalised
+from app.weights import beside, store
 
+SUFFIX = ".heads"
 STEPS = 220
 _RATE = 1e-2
+_PREFIXES = tuple(f"{head}." for head in TRAINING_HEADS)
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """How well the heads agree with the matte, means over what they were judged on.
+    """Of the heads, means over the pictures that they were judged on.
 
-    semantic: |s_p - G(alpha_p)|; detail: |d_p - alpha_p| in the band.
+    semantic: |s_p - G(alpha_p)|; detail: |d_p - alpha_p| in the band around alpha_p's edge. The
+    others are differences from the true alpha, in S's resolution and in the band around the true
+    edge: of s_p, of G(alpha_p), of d_p and of alpha_p. Where S or D errs less than the matte, it
+    has something to teach.
     """
 
     semantic: float
     detail: float
+    semantic_error: float
+    matte_error_small: float
+    detail_error: float
+    matte_error_band: float
 
 
 def recover_heads(
@@ -66,22 +82,90 @@ def recover_heads(
 
 
 @torch.no_grad()
-def consistency(network: MODNet, samples: list[Sample]) -> Consistency:
-    """Of the heads with the network's own matte. `samples` bring the pictures."""
-    semantic = detail = 0.0
+def consistency(network: MODNet, samples: Sequence[Sample]) -> Consistency:
+    """How the heads, the matte and the samples' alpha agree. Raises ZeroDivisionError for none."""
+    network = network.eval()
+    sums = [0.0] * 6
     for sample in samples:
-        found = network.eval().predict_all(normalised(sample.rgb))
-        band = losses.unknown_band(found.matte, losses.band_radius(*found.matte.shape[2:]))
-        semantic += float((found.semantic - losses.semantic_target(found.matte)).abs().mean())
-        detail += float(losses.detail_regulariser(found.detail, found.matte, band))
-    return Consistency(semantic / len(samples), detail / len(samples))
+        found = network.predict_all(normalised(sample.rgb))
+        radius = losses.band_radius(*found.matte.shape[2:])
+        own, true = (losses.unknown_band(alpha, radius) for alpha in (found.matte, sample.alpha))
+        small, true_small = map(losses.semantic_target, (found.matte, sample.alpha))
+        differences = (
+            (found.semantic - small).abs().mean(),
+            losses.mean_inside(own, (found.detail - found.matte).abs()),
+            (found.semantic - true_small).abs().mean(),
+            (small - true_small).abs().mean(),
+            losses.mean_inside(true, (found.detail - sample.alpha).abs()),
+            losses.mean_inside(true, (found.matte - sample.alpha).abs()),
+        )
+        sums = [total + float(one) for total, one in zip(sums, differences, strict=True)]
+    return Consistency(*(total / len(samples) for total in sums))
+
+
+def load(chosen: store.WeightsFile) -> tuple[MODNet, bool]:
+    """The network, ready to learn, and whether its training heads are still to be fitted.
+
+    Heads that the file lacks are those fitted to it earlier, where there are any. Raises what
+    `weights.load` raises.
+    """
+    loaded = weights.load(chosen.path)
+    if not loaded.missing_heads:
+        return loaded.network, False
+    fitted = shipped_heads(chosen.sha256)
+    if fitted is None:
+        # Imported: another file, but it says of which one it is a copy.
+        fitted = shipped_heads(chosen.metadata.get("source_sha256", ""))
+    if fitted is None:
+        return loaded.network, True
+    put_in(loaded.network, fitted)
+    return loaded.network, False
+
+
+def shipped_heads(weights_sha256: str) -> State | None:
+    """The heads that lie beside the weights of this SHA-256; None where there are none.
+
+    Raises WeightsCorrupt.
+    """
+    found = beside.find(SUFFIX, weights_sha256)
+    if found is None:
+        return None
+    try:
+        return safetensors.torch.load_file(found.path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise WeightsCorrupt(
+            f"{found.path} is damaged; remove it, or run: python main.py weights heads"
+        ) from error
+
+
+def put_in(network: MODNet, fitted: State) -> None:
+    """Raises WeightsCorrupt where they are another network's."""
+    own = head_state(network)
+    if {key: value.shape for key, value in own.items()} != {
+        key: value.shape for key, value in fitted.items()
+    }:
+        raise WeightsCorrupt(
+            "The fitted heads are another network's; remove them, or run: python main.py weights "
+            "heads"
+        )
+    for key, value in own.items():
+        value.copy_(fitted[key])
+
+
+def head_state(network: MODNet) -> State:
+    """The two heads' tensors under their official keys, the network's own."""
+    return {key: value for key, value in network.state_dict().items() if key.startswith(_PREFIXES)}
+
+
+def to_bytes(network: MODNet, metadata: Mapping[str, str]) -> bytes:
+    """The content of a .heads file; `metadata` needs weights_sha256."""
+    tensors = {key: value.detach().contiguous() for key, value in head_state(network).items()}
+    return safetensors.torch.save(tensors, dict(metadata))
 
 
 def _heads(network: MODNet) -> list[torch.nn.Parameter]:
     return [
-        parameter
-        for name, parameter in network.named_parameters()
-        if name.startswith(tuple(f"{head}." for head in TRAINING_HEADS))
+        parameter for name, parameter in network.named_parameters() if name.startswith(_PREFIXES)
     ]
 
 

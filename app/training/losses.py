@@ -107,15 +107,16 @@ def consistency_loss(
     the band: over the whole picture it would weigh by the band's size.
     """
     semantic = 0.5 * F.mse_loss(semantic_target(prediction.matte), prediction.semantic)
-    return semantic_scale * semantic + _mean_inside(
+    return semantic_scale * semantic + mean_inside(
         band, (prediction.matte - prediction.detail).abs()
     )
 
 
 def detail_regulariser(detail: Tensor, teacher_detail: Tensor, band: Tensor) -> Tensor:
     """L_dd = m_d |d_p - d'_p|: D is not to forget the hair while F learns from S."""
-    return _mean_inside(band, (detail - teacher_detail).abs())
+    return mean_inside(band, (detail - teacher_detail).abs())
 
 
-def _mean_inside(region: Tensor, values: Tensor) -> Tensor:
+def mean_inside(region: Tensor, values: Tensor) -> Tensor:
+    """The mean of `values` where `region` is 1; 0 where it is empty."""
     return (region * values).sum() / region.sum().clamp(min=1)

@@ -278,13 +278,13 @@ def _start(config: TrainingConfig) -> tuple[MODNet, bool]:
     if config.weights == "none":
         torch.manual_seed(config.seed)
         return MODNet(context_block=config.context_block), False
-    loaded = weights.load(store.resolve(config.weights).path)
-    if loaded.network.context_block == config.context_block:
-        return loaded.network, bool(loaded.missing_heads)
+    loaded, missing_heads = heads.load(store.resolve(config.weights))
+    if loaded.context_block == config.context_block:
+        return loaded, missing_heads
     # The other context block has nothing to inherit; everything else has.
     network = MODNet(context_block=config.context_block)
-    network.load_state_dict(loaded.network.state_dict(), strict=False)
-    return network, bool(loaded.missing_heads)
+    network.load_state_dict(loaded.state_dict(), strict=False)
+    return network, missing_heads
 
 
 def _optimiser(network: MODNet, config: TrainingConfig) -> torch.optim.Optimizer:

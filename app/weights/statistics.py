@@ -1,8 +1,8 @@
 """Which stored statistics of the instance norms belong to which weights.
 
-They lie beside the weights as NAME.statistics, in the format of safetensors, and count only for
-the file of weights whose SHA-256 they hold: other weights take the picture's own statistics, as
-MODNet does, until `weights calibrate` measured theirs.
+They lie beside the weights as NAME.statistics, and count only for the file of weights that they
+were taken from: other weights take the picture's own statistics, as MODNet does, until
+`weights calibrate` measured theirs.
 """
 
 from __future__ import annotations
@@ -11,8 +11,7 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.errors import MattecamError
-from app.weights import store
+from app.weights import beside
 
 log = logging.getLogger(__name__)
 
@@ -30,18 +29,16 @@ class StatisticsFile:
 
 def find(weights_sha256: str) -> StatisticsFile | None:
     """The statistics taken from these weights, the user's own first; None where there are none."""
-    for folder in store.folders():
-        for path in sorted(folder.glob(f"*{SUFFIX}")):
-            try:
-                metadata = store.read_metadata(path)
-                if metadata.get("weights_sha256") != weights_sha256:
-                    continue
-                return StatisticsFile(path, store.sha256_of(path), int(metadata["pictures"]))
-            except (MattecamError, OSError, KeyError, ValueError) as error:
-                log.warning("%s is left out: %s", path.name, error)
-    return None
+    found = beside.find(SUFFIX, weights_sha256)
+    if found is None:
+        return None
+    try:
+        return StatisticsFile(found.path, found.sha256, int(found.metadata["pictures"]))
+    except (KeyError, ValueError):
+        log.warning("%s is left out: it does not say how many pictures it has seen", found.path)
+        return None
 
 
 def path_for(name: str) -> Path:
     """Where the statistics of the weights of this name are stored."""
-    return store.imported_path(name).with_suffix(SUFFIX)
+    return beside.path_for(SUFFIX, name)
