@@ -31,7 +31,8 @@ class Check:
 
     section: a heading ("Virtual cameras"). name: what it is ("v4l2loopback").
     sentence: how it stands. remedy: the command or page that mends it, None where nothing has to
-    be mended. essential: whether nothing works without it.
+    be mended. by_hand: the remedy is neither, but what a person does. essential: whether nothing
+    works without it.
     """
 
     section: str
@@ -40,6 +41,7 @@ class Check:
     sentence: str
     remedy: str | None = None
     essential: bool = False
+    by_hand: bool = False
 
 
 def _run(command: Sequence[str]) -> str | None:
@@ -344,8 +346,9 @@ def _mac_virtual_camera(machine: Machine) -> Check:
         name,
         "warn",
         "OBS is installed, but its camera extension is not allowed yet.",
-        "start OBS's virtual camera once, then System Settings > General > Login Items & "
-        "Extensions > Camera Extensions",
+        "Start OBS's virtual camera once, then System Settings > General > Login Items & "
+        "Extensions > Camera Extensions.",
+        by_hand=True,
     )
 
 
@@ -365,7 +368,8 @@ def cameras(machine: Machine) -> Iterator[Check]:
             "Cameras",
             "warn",
             "None is connected.",
-            "plug one in; until then: --source demo, or a video file",
+            "Plug one in; until then the demo clip (--source demo) or a video can stand in.",
+            by_hand=True,
         )
     for camera in found:
         if camera.problem is not None:
@@ -651,7 +655,8 @@ def display(machine: Machine) -> Iterator[Check]:
             "Display",
             "warn",
             "There is none, so the window cannot open; the command line works.",
-            "log in to a desktop, or: ssh -X",
+            "Log in to a desktop, or use ssh -X.",
+            by_hand=True,
         )
 
 
@@ -669,6 +674,12 @@ class Sight:
     unitycapture: str | None
 
 
+# The kinds of each system: the field of Sight, and the name for people.
+KINDS: Mapping[str, Mapping[str, str]] = {
+    "Linux": {"v4l2loopback": "v4l2loopback", "pipewire": "PipeWire"},
+    "Windows": {"obs": "OBS", "unitycapture": "UnityCapture"},
+    "Darwin": {"obs": "OBS"},
+}
 # From what the programs and the drivers document; they change, so a hint and no promise.
 SIGHTS: tuple[Sight, ...] = (
     Sight("Zoom", "yes", None, "yes", "yes"),

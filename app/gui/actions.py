@@ -143,6 +143,13 @@ def make_actions(window: QMainWindow) -> Actions:
         about=action(_tr("&About Mattecam")),
     )
     actions.leave_full_screen.setEnabled(False)
+    for short, words in (
+        (actions.pause, _tr("Pause")),
+        (actions.freeze, _tr("Freeze")),
+        (actions.away, _tr("Be right back")),
+        (actions.snapshot, _tr("Snapshot")),
+    ):
+        set_short(short, words)
     group = QActionGroup(window)
     for number, mode in enumerate(Mode, start=1):
         actions.modes[mode] = action(mode_title(mode), str(number), checkable=True)
@@ -156,6 +163,12 @@ def make_actions(window: QMainWindow) -> Actions:
         actions.appearances[name] = action(text, checkable=True)
         looks.addAction(actions.appearances[name])
     return actions
+
+
+def set_short(action: QAction, words: str) -> None:
+    """What stands on the action's button; the menu has the longer words."""
+    # The style puts no room between picture and words.
+    action.setIconText("\N{EN SPACE}" + words)
 
 
 def fill_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 from types import TracebackType
 
-from PyQt6.QtCore import QTimer
+from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QGuiApplication
 from PyQt6.QtWidgets import QApplication
 
@@ -28,6 +28,8 @@ def make_application(arguments: Sequence[str]) -> QApplication:
     # OpenCV's wheel points these at its own Qt, another version than ours.
     for name in ("QT_QPA_PLATFORM_PLUGIN_PATH", "QT_QPA_FONTDIR"):
         os.environ.pop(name, None)
+    # They would take the place of the marks of what is switched on.
+    QApplication.setAttribute(Qt.ApplicationAttribute.AA_DontShowIconsInMenus)
     application = QApplication(list(arguments))
     application.setApplicationName("Mattecam")
     application.setApplicationVersion(__version__)

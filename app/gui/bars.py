@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QEvent, QSize, Qt, pyqtSignal
+from PyQt6.QtGui import QPainter, QPaintEvent, QResizeEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
 
 from app.gui.actions import Actions
@@ -18,6 +19,22 @@ if TYPE_CHECKING:
     from app.engines.base import EngineInfo
 
 _SOURCE_WIDTH = 260  # pixels; a longer name is shortened in its middle
+
+
+class ShortenedLabel(QLabel):
+    """One line that is shortened at its end where there is no room for all of it."""
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        return QSize(0, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
+        painter = QPainter(self)
+        area = self.contentsRect()
+        words = self.fontMetrics().elidedText(
+            self.text(), Qt.TextElideMode.ElideRight, area.width()
+        )
+        painter.setPen(self.palette().color(self.foregroundRole()))
+        painter.drawText(area, self.alignment(), words)
 
 
 class Strip(QWidget):
@@ -47,7 +64,8 @@ class Strip(QWidget):
         self._menu.aboutToShow.connect(self._fill)
         self.source_button.setMenu(self._menu)
         self.modes = Segments(list(actions.modes.values()), self.tr("What is shown"))
-        self.engine_label = QLabel()
+        self.engine_label = ShortenedLabel()
+        self.engine_label.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.engine_label.setProperty("muted", True)
         self.engine_label.setAccessibleName(self.tr("Engine"))
         layout.addWidget(self.source_button)
@@ -68,9 +86,13 @@ class Strip(QWidget):
         """None: it is being loaded."""
         if engine is None:
             self.engine_label.setText(self.tr("Loading the network…"))
-        else:
-            self.engine_label.setText(f"{engine.engine} · {engine.device} · {network_size}")
-            self.engine_label.setToolTip(str(engine))
+            return
+        from app.engines.base import engines
+
+        title = engines.entry(engine.engine).title
+        size = network_size.replace("x", "×")
+        self.engine_label.setText(" · ".join((title, engine.device.upper(), size)))
+        self.engine_label.setToolTip(str(engine))
 
     def show_no_engine(self) -> None:
         self.engine_label.setText(self.tr("No network"))
@@ -89,7 +111,10 @@ class Strip(QWidget):
 
 
 class BottomBar(QWidget):
-    """The outputs' switches, what one does in a call, and the line of truth."""
+    """The outputs' switches, what one does in a call, and the line of truth.
+
+    Where there is no room for all words, the buttons show their pictures alone.
+    """
 
     def __init__(self, actions: Actions) -> None:
         super().__init__()
@@ -97,22 +122,60 @@ class BottomBar(QWidget):
         self._layout = QHBoxLayout(self)
         self._layout.setContentsMargins(12, 8, 12, 8)
         self._layout.setSpacing(8)
-        # A recorder, when there is one, is one more switch in this row.
         self.outputs = OutputRow()
         self._layout.addWidget(self.outputs)
+        self._buttons: list[QToolButton] = []
         for action in (actions.pause, actions.freeze, actions.away, actions.snapshot):
             button = QToolButton()
             button.setDefaultAction(action)
             button.setIconSize(QSize(18, 18))
-            button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
             button.setAccessibleName(action.text().replace("&", ""))
-            # The style puts no room between picture and words.
-            action.setIconText("\N{EN SPACE}" + action.text().replace("&", ""))
+            self._buttons.append(button)
             self._layout.addWidget(button)
         self._layout.addStretch(1)
         self.truth = TruthLine()
         self._layout.addWidget(self.truth)
+        self._set_words(shown=True)
 
     def insert_switch(self, widget: QWidget) -> None:
         """One more switch, right of the outputs'."""
         self._layout.insertWidget(1, widget)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802
+        full = super().minimumSizeHint()
+        return full - QSize(self._words_width if self._words_shown else 0, 0)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self._fit()
+
+    def event(self, event: QEvent | None) -> bool:
+        done = super().event(event)
+        # A switch has other words: "on air".
+        if event is not None and event.type() is QEvent.Type.LayoutRequest:
+            self._fit()
+        return done
+
+    @property
+    def _words_width(self) -> int:
+        metrics = self.fontMetrics()
+        return sum(
+            metrics.horizontalAdvance(action.iconText())
+            for button in self._buttons
+            if (action := button.defaultAction()) is not None
+        )
+
+    def _fit(self) -> None:
+        needed = self._layout.minimumSize().width()
+        if not self._words_shown:
+            needed += self._words_width
+        if (needed <= self.width()) is not self._words_shown:
+            self._set_words(shown=needed <= self.width())
+
+    def _set_words(self, *, shown: bool) -> None:
+        self._words_shown = shown
+        style = Qt.ToolButtonStyle
+        for button in self._buttons:
+            button.setToolButtonStyle(
+                style.ToolButtonTextBesideIcon if shown else style.ToolButtonIconOnly
+            )

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import logging
+import platform
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
-from PyQt6.QtGui import QFontDatabase, QGuiApplication
+from PyQt6.QtCore import QSize, Qt, QUrl, pyqtSignal
+from PyQt6.QtGui import QDesktopServices, QFontDatabase, QGuiApplication
 from PyQt6.QtWidgets import (
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
-    QScrollArea,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui.icons import icon
+from app.gui.side_page import SidePage, flat_button, line
 from app.runtime.job import Control, Job
 
 if TYPE_CHECKING:
@@ -34,52 +36,17 @@ _MARKS = {
 }
 
 
-class DoctorPage(QWidget):
-    """Looks beside Qt's thread, when it is shown. closed: back to the controls."""
+class DoctorPage(SidePage):
+    """Looks beside Qt's thread, when it is shown."""
 
-    closed = pyqtSignal()
     _done = pyqtSignal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(self.tr("Doctor"), self.tr("What the doctor found"), parent)
         self._job: Job[Sequence[Check]] | None = None
-        back = QToolButton()
-        back.setIcon(icon("back"))
-        back.setProperty("flat", True)
-        back.setAccessibleName(self.tr("Back to the controls"))
-        back.setToolTip(self.tr("Back to the controls"))
-        back.clicked.connect(self.closed)
-        self.back = back
-        title = QLabel(self.tr("Doctor"))
-        title.setProperty("heading", True)
-        again = QToolButton()
-        again.setIcon(icon("reset"))
-        again.setProperty("flat", True)
-        again.setAccessibleName(self.tr("Look again"))
-        again.setToolTip(self.tr("Look again"))
+        again = flat_button("reset", self.tr("Look again"))
         again.clicked.connect(self.look)
-        top = QHBoxLayout()
-        top.setContentsMargins(12, 8, 12, 8)
-        top.addWidget(back)
-        top.addWidget(title, 1)
-        top.addWidget(again)
-        self._list = QVBoxLayout()
-        self._list.setSpacing(8)
-        self._list.setContentsMargins(12, 0, 12, 12)
-        content = QWidget()
-        content.setObjectName("panel")
-        content.setLayout(self._list)
-        scroll = QScrollArea()
-        scroll.setAccessibleName(self.tr("What the doctor found"))
-        scroll.setWidget(content)
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addLayout(top)
-        layout.addWidget(scroll, 1)
+        self.top.addWidget(again)
         self._done.connect(self._show_job)
         self.texts: list[str] = []
 
@@ -87,9 +54,9 @@ class DoctorPage(QWidget):
         """Examines the machine; nothing happens while it is already being examined."""
         if self._job is not None:
             return
-        self._clear()
-        self._list.addWidget(_line(self.tr("Looking…"), muted=True))
-        self._list.addStretch(1)
+        self._empty()
+        self.rows.addWidget(line(self.tr("Looking…"), muted=True))
+        self.rows.addStretch(1)
         self._job = Job("doctor", lambda control: _examine(control), on_done=self._done.emit)
         self._job.start()
 
@@ -99,31 +66,27 @@ class DoctorPage(QWidget):
 
     def _show_job(self, job: Job[Sequence[Check]]) -> None:
         self._job = None
-        self._clear()
+        self._empty()
         if job.error is not None:
             log.error("the doctor failed", exc_info=job.error)
-            self._list.addWidget(_line(self.tr("The doctor failed: {0}.").format(job.error)))
+            self.rows.addWidget(line(self.tr("The doctor failed: {0}.").format(job.error)))
         else:
             self._show_checks(job.result())
-        self._list.addStretch(1)
+            self._show_sights()
+        self.rows.addStretch(1)
 
-    def _clear(self) -> None:
+    def _empty(self) -> None:
         self.texts = []
-        while (item := self._list.takeAt(0)) is not None:
-            widget = item.widget()
-            if widget is not None:
-                widget.deleteLater()
+        self.clear()
 
     def _show_checks(self, checks: Sequence[Check]) -> None:
         section = ""
         for check in checks:
             if check.section != section:
                 section = check.section
-                heading = _line(section)
-                heading.setProperty("heading", True)
-                self._list.addWidget(heading)
+                self.add_heading(section)
             self.texts.append(f"{check.name}: {check.sentence} {check.remedy or ''}".strip())
-            self._list.addWidget(self._card(check))
+            self.rows.addWidget(self._card(check))
 
     def _card(self, check: Check) -> QWidget:
         """How one thing stands, and what mends it, ready to be copied."""
@@ -138,28 +101,66 @@ class DoctorPage(QWidget):
         mark.setAlignment(Qt.AlignmentFlag.AlignTop)
         words = QVBoxLayout()
         words.setSpacing(4)
-        name = _line(check.name)
+        name = line(check.name)
         name.setProperty("heading", True)
         words.addWidget(name)
-        words.addWidget(_line(check.sentence, muted=check.state == "ok"))
+        words.addWidget(line(check.sentence, muted=check.state == "ok"))
         row = QHBoxLayout(card)
         row.setContentsMargins(12, 8, 8, 8)
         row.setSpacing(8)
         row.addWidget(mark)
         row.addLayout(words, 1)
-        if check.remedy is not None:
+        if check.remedy is not None and check.by_hand:
+            words.addWidget(line(check.remedy))
+        elif check.remedy is not None:
             words.addWidget(_remedy(check.remedy))
-            row.addWidget(self._copy_button(check.remedy), 0, Qt.AlignmentFlag.AlignTop)
+            row.addWidget(self._remedy_button(check.remedy), 0, Qt.AlignmentFlag.AlignTop)
         return card
 
-    def _copy_button(self, remedy: str) -> QToolButton:
-        copy = QToolButton()
-        copy.setText(self.tr("Copy"))
-        copy.setProperty("flat", True)
-        copy.setToolTip(self.tr("Copy what mends it"))
-        copy.setAccessibleName(self.tr("Copy what mends it: {0}").format(remedy))
-        copy.clicked.connect(lambda: _to_clipboard(remedy))
-        return copy
+    def _remedy_button(self, remedy: str) -> QToolButton:
+        """Opens a page, copies a command."""
+        button = QToolButton()
+        button.setProperty("flat", True)
+        if remedy.startswith("https://"):
+            button.setText(self.tr("Open"))
+            button.setToolTip(self.tr("Open the page that helps"))
+            button.clicked.connect(lambda: QDesktopServices.openUrl(QUrl(remedy)))
+        else:
+            button.setText(self.tr("Copy"))
+            button.setToolTip(self.tr("Copy what mends it"))
+            button.clicked.connect(lambda: _to_clipboard(remedy))
+        button.setAccessibleName(f"{button.toolTip()}: {remedy}")
+        return button
+
+    def _show_sights(self) -> None:
+        """Which call program sees which kind of virtual camera, of the kinds of this system."""
+        from app.doctor import KINDS, SIGHT_NOTES, SIGHTS
+
+        kinds = KINDS.get(platform.system(), {})
+        if not kinds:
+            return
+        self.add_heading(self.tr("Who sees which virtual camera"))
+        table = QFrame()
+        table.setObjectName("check")
+        grid = QGridLayout(table)
+        grid.setContentsMargins(12, 8, 12, 8)
+        grid.setHorizontalSpacing(12)
+        for column, name in enumerate(kinds.values(), start=1):
+            grid.addWidget(line(name, muted=True), 0, column)
+        cells = []
+        for row, sight in enumerate(SIGHTS, start=1):
+            grid.addWidget(line(sight.program), row, 0)
+            for column, kind in enumerate(kinds, start=1):
+                seen = getattr(sight, kind) or self.tr("no")
+                cells.append(seen)
+                cell = line(seen, muted=getattr(sight, kind) is None)
+                cell.setAccessibleName(f"{sight.program}, {kinds[kind]}: {seen}")
+                grid.addWidget(cell, row, column)
+        self.rows.addWidget(table)
+        for note in SIGHT_NOTES[1:]:
+            mark = note.partition(" ")[0]
+            if not mark.startswith("[") or any(mark in cell for cell in cells):
+                self.rows.addWidget(line(note, muted=True))
 
 
 def _examine(control: Control) -> Sequence[Check]:
@@ -176,19 +177,11 @@ def _to_clipboard(text: str) -> None:
 
 
 def _remedy(text: str) -> QLabel:
-    label = _line(text)
+    label = line(text)
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse
     )
     font = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
     font.setPointSizeF(label.font().pointSizeF() * 0.9)
     label.setFont(font)
-    return label
-
-
-def _line(text: str, *, muted: bool = False) -> QLabel:
-    label = QLabel(text)
-    label.setWordWrap(True)
-    label.setProperty("muted", muted)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     return label

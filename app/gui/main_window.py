@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, QUrl, pyqtSignal
-from PyQt6.QtGui import QAction, QCloseEvent, QDesktopServices, QDragEnterEvent, QDropEvent
+from PyQt6.QtGui import (
+    QAction,
+    QCloseEvent,
+    QDesktopServices,
+    QDragEnterEvent,
+    QDropEvent,
+    QFocusEvent,
+    QKeyEvent,
+    QWheelEvent,
+)
 from PyQt6.QtWidgets import (
     QAbstractButton,
+    QAbstractSpinBox,
     QApplication,
     QComboBox,
     QHBoxLayout,
     QMainWindow,
+    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -23,7 +34,7 @@ from app import __version__
 from app.errors import MattecamError, OptionError, WeightsCorrupt, WeightsMissing
 from app.frames import Composite, Frame
 from app.gui import profiles
-from app.gui.actions import Actions, fill_menus, make_actions
+from app.gui.actions import Actions, fill_menus, make_actions, set_short
 from app.gui.bars import BottomBar, Strip
 from app.gui.bridge import Bridge
 from app.gui.gallery import local_files, samples
@@ -106,6 +117,7 @@ class MainWindow(QMainWindow):
         self._stand_in = False  # the demo clip runs because there is no camera
         self._begun = False
         self._ended = False
+        self._focus_by_mouse = False
         self._pictures = pictures
         self._build()
         self._connect()
@@ -121,11 +133,12 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1180, 740)
         self.actions_: Actions = make_actions(self)
-        self._menus = fill_menus(self, self.actions_)
+        menus = fill_menus(self, self.actions_)
         self.messages = MessageBar()
         self.preview = Preview()
         self.notice = self.preview.notice
         self.side = SidePanel()
+        self.side.keys.fill(menus.values(), [self.actions_.leave_full_screen])
         self.intake = BackgroundIntake(self.side.background, self)
         self.scene = SceneTools(
             self.preview,
@@ -208,6 +221,7 @@ class MainWindow(QMainWindow):
         self.side.profiles.saved.connect(self.save_profile)
         self.side.profiles.chosen.connect(self.load_profile)
         self.side.profiles.removed.connect(self.remove_profile)
+        self.preview.painted.connect(self._bridge.shown)
         self.preview.split_moved.connect(lambda share: self._keep(split=share))
         self.preview.double_clicked.connect(actions.full_screen.trigger)
         self._theme.changed.connect(self._theme_changed)
@@ -233,7 +247,7 @@ class MainWindow(QMainWindow):
         actions.demo.triggered.connect(lambda: self.change(source=_DEMO))
         actions.virtual_camera.triggered.connect(self.outputs.toggle_first)
         actions.on_demand.triggered.connect(lambda on: self.change(on_demand=on))
-        actions.keys.triggered.connect(self._show_keys)
+        actions.keys.triggered.connect(self.show_keys)
         actions.performance.triggered.connect(lambda: self.show_section("performance"))
         actions.doctor.triggered.connect(self.show_doctor)
         actions.log.triggered.connect(self.open_log)
@@ -486,6 +500,8 @@ class MainWindow(QMainWindow):
                     "camera",
                     self.tr("No camera is connected, so you see the demo clip."),
                     "info",
+                    self.tr("Doctor"),
+                    self.show_doctor,
                 )
             self._start()
         elif self._stand_in and self._cameras:
@@ -529,7 +545,6 @@ class MainWindow(QMainWindow):
         if isinstance(picture, Composite):
             self.preview.show_composite(picture)
             self._middle.picture_came()
-            self._bridge.shown(picture)
         elif isinstance(picture, Frame):
             self.preview.show_frame(picture)
 
@@ -540,7 +555,9 @@ class MainWindow(QMainWindow):
         actions.pause.setChecked(state is States.PAUSED)
         actions.freeze.setChecked(state is States.FROZEN)
         actions.away.setChecked(state is States.CARD)
-        actions.pause.setIcon(icon("play" if state is States.PAUSED else "pause"))
+        paused = state is States.PAUSED
+        actions.pause.setIcon(icon("play" if paused else "pause"))
+        set_short(actions.pause, self.tr("Resume") if paused else self.tr("Pause"))
         if state in (States.PAUSED, States.RESTING):
             self.preview.clear()
         elif state is States.RUNNING:
@@ -584,7 +601,7 @@ class MainWindow(QMainWindow):
 
     def _say_of_scene(self, sentence: str, action: Action | None) -> None:
         self.messages.settle("matte steps")
-        self.messages.post(Message("scene", sentence, "info", action))
+        self._answer("scene", sentence, action)
 
     def _blur(self) -> None:
         self.side.background.choose("blur")
@@ -602,7 +619,9 @@ class MainWindow(QMainWindow):
     def _show_info(self, info: Info) -> None:
         self.side.performance.show_info(info)
         self._strip.show_source(self._source_words(info), info.source)
-        self._strip.show_engine(info.engine, info.network_size)
+        blocking = self._middle.blocking
+        if info.engine is not None or blocking is None or blocking.where != "engine":
+            self._strip.show_engine(info.engine, info.network_size)
         if info.engine is not None and info.engine.note:
             self._say("note", info.engine.note, "info")
         self.outputs.show_info(info)
@@ -629,6 +648,7 @@ class MainWindow(QMainWindow):
 
     def _weights_ready(self, name: str) -> None:
         self._middle.blocking = None
+        self._strip.show_engine(None, "")
         self.messages.settle("weights")
         self.side.engine.load()
         if name != self._live.weights:
@@ -728,11 +748,11 @@ class MainWindow(QMainWindow):
 
     def show_settings(self) -> None:
         """Brings the side panel up and puts the keyboard into it."""
-        self.show_section("background")
+        self.show_section("background", focus=True)
 
-    def show_section(self, name: str) -> None:
+    def show_section(self, name: str, *, focus: bool = False) -> None:
         self.actions_.panel.setChecked(True)
-        self.side.show_section(name)
+        self.side.show_section(name, focus=focus)
 
     def show_doctor(self) -> None:
         self.actions_.panel.setChecked(True)
@@ -742,7 +762,7 @@ class MainWindow(QMainWindow):
         """What the preview shows, to the Pictures folder."""
         composite = self.preview.composite
         if composite is None:
-            self._say("snapshot", self.tr("There is no picture yet to save."), "info")
+            self._answer("snapshot", self.tr("There is no picture yet to save."))
             return
         view = {
             Mode.MATTE: View.MATTE,
@@ -763,13 +783,8 @@ class MainWindow(QMainWindow):
             self._say("snapshot", str(job.error), "bad")
             return
         path = job.result()
-        self._say(
-            "snapshot",
-            self.tr("Saved: {0}").format(path.name),
-            "info",
-            self.tr("Show it"),
-            lambda: _open(path.parent),
-        )
+        show = Action(self.tr("Show it"), lambda: _open(path.parent))
+        self._answer("snapshot", self.tr("Saved: {0}").format(path.name), show)
 
     def open_log(self) -> None:
         path = log_path()
@@ -780,17 +795,13 @@ class MainWindow(QMainWindow):
         self.raise_()
         self.activateWindow()
 
-    def _show_keys(self) -> None:
-        listed = [
-            f"{action.shortcut().toString()} {action.text().replace('&', '').rstrip('…')}"
-            for action in self.actions_.all()
-            if not action.shortcut().isEmpty()
-        ]
-        self._say("help", " · ".join(listed), "info")
+    def show_keys(self) -> None:
+        self.actions_.panel.setChecked(True)
+        self.side.show_keys()
 
     def _show_about(self) -> None:
         text = self.tr("Mattecam {0}: your picture, on another background, with MODNet.")
-        self._say("help", text.format(__version__), "info")
+        self._answer("help", text.format(__version__))
 
     def say(
         self,
@@ -817,6 +828,10 @@ class MainWindow(QMainWindow):
         action = Action(button, run) if run is not None else None
         self.messages.post(Message(key, text, level, action))
 
+    def _answer(self, key: str, text: str, action: Action | None = None) -> None:
+        """To what the user has just done; it goes away by itself."""
+        self.messages.post(Message(key, text, "info", action, passing=True))
+
     def _theme_changed(self) -> None:
         self.preview.set_stage(self._theme.colors.stage)
 
@@ -826,16 +841,43 @@ class MainWindow(QMainWindow):
             self._bridge.set_seen(not self.isMinimized())
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        # A control that was reached with Tab takes Space for itself; elsewhere Space pauses.
-        if (
-            event is not None
-            and event.type() is QEvent.Type.ShortcutOverride
-            and isinstance(watched, (QAbstractButton, QComboBox))
-            and event.key() == Qt.Key.Key_Space  # type: ignore[attr-defined]
-        ):
-            event.accept()
+        if event is None:
+            return False
+        if isinstance(event, QWheelEvent) and _keeps_still(watched):
+            # The wheel scrolls the panel; what lies under the pointer on the way stays as it is.
+            event.ignore()
             return True
+        if isinstance(watched, (QAbstractButton, QComboBox)):
+            if isinstance(event, QFocusEvent):
+                self._focus_came(event)
+            elif (
+                # A control that was reached with Tab takes Space for itself; else Space pauses.
+                isinstance(event, QKeyEvent)
+                and event.type() is QEvent.Type.ShortcutOverride
+                and event.key() == Qt.Key.Key_Space
+                and not self._focus_by_mouse
+            ):
+                event.accept()
+                return True
         return super().eventFilter(watched, event)
+
+    def _focus_came(self, event: QFocusEvent) -> None:
+        reasons = Qt.FocusReason
+        if event.gotFocus() and event.reason() is reasons.MouseFocusReason:
+            self._focus_by_mouse = True
+        elif event.gotFocus() and event.reason() in (
+            reasons.TabFocusReason,
+            reasons.BacktabFocusReason,
+            reasons.ShortcutFocusReason,
+        ):
+            self._focus_by_mouse = False
+
+
+def _keeps_still(widget: QObject | None) -> bool:
+    """Whether the wheel would change a value that nobody is at."""
+    if isinstance(widget, QAbstractSpinBox):
+        return not widget.hasFocus()
+    return isinstance(widget, (QComboBox, QSlider))
 
 
 def _open(path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from PyQt6.QtCore import QSize, Qt, pyqtSignal
+from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -20,22 +20,29 @@ from app.gui.icons import icon
 from app.gui.notice import Action
 
 Level = Literal["info", "warn", "bad"]
+_PASSING = 8000  # milliseconds
 _SYMBOLS: dict[Level, str] = {"info": "info", "warn": "warning", "bad": "error"}
 
 
 @dataclass(frozen=True)
 class Message:
     """key: what it is about, such as "source" or "output:pipewire": a newer one on the same thing
-    takes its place, and `MessageBar.settle` takes it away."""
+    takes its place, and `MessageBar.settle` takes it away.
+
+    passing: the answer to what the user has just done: shown before all others, and gone by itself
+    after some seconds.
+    """
 
     key: str
     text: str
     level: Level = "info"
     action: Action | None = None
+    passing: bool = False
 
 
 class MessageBar(QFrame):
-    """Shows one message at a time, the gravest, and of these the newest; hidden without any.
+    """Shows one message at a time: one that passes, else the gravest, of these the newest; hidden
+    without any. A button goes through the others.
 
     Emits `changed` with the text that is shown now.
     """
@@ -50,8 +57,11 @@ class MessageBar(QFrame):
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self._more = QLabel()
-        self._more.setProperty("muted", True)
+        self.more = QToolButton()
+        self.more.setProperty("flat", True)
+        self.more.setToolTip(self.tr("Show the next message"))
+        self.more.setAccessibleName(self.tr("Show the next message"))
+        self.more.clicked.connect(self._next)
         self.button = QPushButton()
         self.button.setAccessibleName(self.tr("What helps"))
         self.button.clicked.connect(self._press)
@@ -66,10 +76,15 @@ class MessageBar(QFrame):
         layout.setSpacing(12)
         layout.addWidget(self._icon)
         layout.addWidget(self._text, 1)
-        layout.addWidget(self._more)
+        layout.addWidget(self.more)
         layout.addWidget(self.button)
         layout.addWidget(self.close_button)
         self._messages: dict[str, Message] = {}
+        self._chosen = ""  # the key of the one that the user went on to
+        self._passing = QTimer(self)
+        self._passing.setSingleShot(True)
+        self._passing.setInterval(_PASSING)
+        self._passing.timeout.connect(self._pass)
         self.hide()
 
     @property
@@ -81,6 +96,9 @@ class MessageBar(QFrame):
     def post(self, message: Message) -> None:
         self._messages.pop(message.key, None)
         self._messages[message.key] = message
+        self._chosen = ""
+        if message.passing:
+            self._passing.start()
         self._refresh()
 
     def settle(self, key: str) -> None:
@@ -92,12 +110,32 @@ class MessageBar(QFrame):
         return key in self._messages
 
     def _shown(self) -> Message | None:
+        if self._chosen in self._messages:
+            return self._messages[self._chosen]
         order = {"info": 0, "warn": 1, "bad": 2}
         found = None
         for message in self._messages.values():
-            if found is None or order[message.level] >= order[found.level]:
+            rank = (message.passing, order[message.level])
+            if found is None or rank >= (found.passing, order[found.level]):
                 found = message
         return found
+
+    def _next(self) -> None:
+        keys, shown = list(self._messages), self._shown()
+        if shown is not None:
+            self._chosen = keys[keys.index(shown.key) - 1]  # the newest of them follows the oldest
+            self._refresh()
+
+    def _pass(self) -> None:
+        if self.underMouse():
+            self._passing.start()  # it may be being read
+        else:
+            self.end_passing()
+
+    def end_passing(self) -> None:
+        """Those that pass are over."""
+        self._messages = {key: each for key, each in self._messages.items() if not each.passing}
+        self._refresh()
 
     def _refresh(self) -> None:
         shown = self._shown()
@@ -109,7 +147,9 @@ class MessageBar(QFrame):
             self._text.setText(shown.text)
             self.setAccessibleName(shown.text)
             more = len(self._messages) - 1
-            self._more.setText(self.tr("{0} more").format(more) if more else "")
+            self.more.setVisible(more > 0)
+            self.more.setText(self.tr("{0} more").format(more))
+            self.more.setAccessibleName(self.tr("{0} more messages").format(more))
             self.button.setVisible(shown.action is not None)
             if shown.action is not None:
                 self.button.setText(shown.action.text)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPolygonF
-from PyQt6.QtWidgets import QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.options_form import words
 
@@ -135,13 +135,15 @@ class PerformancePanel(QWidget):
         super().__init__(parent)
         self.plot = Plot((self.tr("Camera"), self.tr("Matte"), self.tr("Output")))
         self.bar = StageBar()
-        form = QFormLayout()
+        form = QGridLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setColumnStretch(1, 1)
         self._values: dict[str, QLabel] = {}
+        self._titles: dict[str, str] = {}
         for key, title in (
+            ("rates", self.tr("Frames a second")),
             ("delay", self.tr("Delay")),
             ("dropped", self.tr("Dropped")),
             ("resent", self.tr("Sent again")),
@@ -156,11 +158,12 @@ class PerformancePanel(QWidget):
             label = QLabel("–")
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            label.setAccessibleName(title)
             name = QLabel(title)
             name.setProperty("muted", True)
-            form.addRow(name, label)
-            self._values[key] = label
+            row = form.rowCount()
+            form.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
+            form.addWidget(label, row, 1)
+            self._values[key], self._titles[key] = label, title
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(12)
@@ -178,6 +181,12 @@ class PerformancePanel(QWidget):
         """frame_ms: what painting costs, the median and the worst; None where not asked for."""
         self.plot.add(stats.fps_in, stats.fps_matte, stats.fps_out)
         self.bar.show_stages({name: spread.p50 for name, spread in stats.stages_ms.items()})
+        self._set(
+            "rates",
+            self.tr("{0:.1f} in, {1:.1f} mattes, {2:.1f} out").format(
+                stats.fps_in, stats.fps_matte, stats.fps_out
+            ),
+        )
         delay = stats.latency_ms
         self._set("delay", f"{delay.p50:.0f} ms, 95% below {delay.p95:.0f} ms" if delay else "–")
         dropped = {place: count for place, count in stats.dropped.items() if count}
@@ -204,3 +213,4 @@ class PerformancePanel(QWidget):
 
     def _set(self, key: str, text: str) -> None:
         self._values[key].setText(text)
+        self._values[key].setAccessibleName(f"{self._titles[key]}: {text}")

@@ -90,8 +90,13 @@ def image_of(view: View, composite: Composite) -> QImage:
 
 
 class Preview(QWidget):
-    """Shows composites. Emits `split_moved` with the divider's place, 0 to 1, when it was moved."""
+    """Shows composites.
 
+    painted: a composite that came to the screen for the first time. split_moved: the divider's new
+    place, 0 to 1.
+    """
+
+    painted = pyqtSignal(object)
     split_moved = pyqtSignal(float)
     double_clicked = pyqtSignal()
 
@@ -112,6 +117,7 @@ class Preview(QWidget):
         self._stage = QColor("#121317")
         self._composite: Composite | None = None
         self._card: QImage | None = None
+        self._caption = ""
         self._images: list[QImage] = []
         self._dragging = False
         self._paint_seconds: deque[float] = deque(maxlen=240)
@@ -161,13 +167,14 @@ class Preview(QWidget):
         self.update()
 
     def show_frame(self, frame: Frame) -> None:
-        """A bare frame, in whatever mode: there is no matte for it yet."""
+        """A bare frame, in whatever mode: there is no matte for it."""
         self.show_picture(frame.rgb)
+        self._caption = self.tr("Only you see this: there is no matte yet")
 
     def show_picture(self, picture: RGB) -> None:
         """A picture without a matte, whatever the mode; until the next composite."""
         self._composite, self._images = None, []
-        self._card = to_image(picture)
+        self._card, self._caption = to_image(picture), ""
         self.update()
 
     def clear(self) -> None:
@@ -218,6 +225,8 @@ class Preview(QWidget):
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self._card is not None:
             self._paint_one(painter, rect, self._card)
+            if self._caption and not self.notice.isVisible():
+                self._label(painter, self._caption, rect, Qt.AlignmentFlag.AlignHCenter)
             return
         fresh = not self._images
         images = self._prepared()
@@ -228,6 +237,7 @@ class Preview(QWidget):
         if fresh:
             self._painted_at.append(time.monotonic())
             self._paint_seconds.append(time.perf_counter() - began)
+            self.painted.emit(self._composite)
 
     def _prepared(self) -> list[QImage]:
         """The frame's images for the mode, made when they are first painted."""
@@ -275,14 +285,18 @@ class Preview(QWidget):
             painter.drawPolyline(
                 QPolygonF([tip - QPointF(side * 4, 4), tip, tip - QPointF(side * 4, -4)])
             )
-        self._label(painter, self.tr("Original"), rect, left=True)
-        self._label(painter, self.tr("Composite"), rect, left=False)
+        self._label(painter, self.tr("Original"), rect, Qt.AlignmentFlag.AlignLeft)
+        self._label(painter, self.tr("Composite"), rect, Qt.AlignmentFlag.AlignRight)
 
-    def _label(self, painter: QPainter, text: str, rect: QRect, *, left: bool) -> None:
+    def _label(self, painter: QPainter, text: str, rect: QRect, where: Qt.AlignmentFlag) -> None:
+        """At the picture's top: left, right or in the middle."""
         width = self.fontMetrics().horizontalAdvance(text) + 16
         box = QRectF(rect.left() + 12, rect.top() + 12, width, 24)
-        if not left:
+        if where is Qt.AlignmentFlag.AlignRight:
             box.moveRight(rect.right() - 12)
+        elif where is Qt.AlignmentFlag.AlignHCenter:
+            box.moveLeft(rect.center().x() - width / 2)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(0, 0, 0, 130))
         painter.drawRoundedRect(box, 6, 6)

@@ -11,6 +11,7 @@ from PyQt6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QToolButton, QV
 from app.gui.convert_panel import ConvertPanel
 from app.gui.doctor_page import DoctorPage
 from app.gui.icons import icon
+from app.gui.keys_page import KeysPage
 from app.gui.panels import (
     BackgroundPanel,
     CameraPanel,
@@ -46,6 +47,7 @@ class SidePanel(QStackedWidget):
         self.performance = PerformancePanel()
         self.profiles = ProfilesPanel()
         self.doctor = DoctorPage()
+        self.keys = KeysPage()
         self.sections: dict[str, Section] = {}
         content = QWidget()
         content.setObjectName("panel")
@@ -79,9 +81,11 @@ class SidePanel(QStackedWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.addWidget(self._scroll)
-        self.addWidget(self.doctor)
-        self.doctor.closed.connect(self.show_controls)
+        for page in (self.doctor, self.keys):
+            self.addWidget(page)
+            page.closed.connect(self.show_controls)
         self._wanted: Section | None = None
+        self._focus = False
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._go_there)
@@ -106,25 +110,29 @@ class SidePanel(QStackedWidget):
     def show_controls(self) -> None:
         self.setCurrentIndex(0)
 
-    def show_section(self, name: str) -> None:
-        """Opens a panel, scrolls to it and puts the keyboard there."""
+    def show_section(self, name: str, *, focus: bool = False) -> None:
+        """Opens a panel and scrolls to it. focus: the keyboard goes there, too."""
         self.show_controls()
         section = self.sections[name]
         section.set_open(True)
         # The layout knows the opened panel's height only after this turn.
-        self._wanted = section
+        self._wanted, self._focus = section, focus
         self._soon.start()
 
     def show_doctor(self) -> None:
         self.setCurrentWidget(self.doctor)
         self.doctor.look()
 
+    def show_keys(self) -> None:
+        self.setCurrentWidget(self.keys)
+
     def _go_there(self) -> None:
         section, self._wanted = self._wanted, None
         if section is None:
             return
         self._scroll.ensureWidgetVisible(section, 0, 0)
-        section.heading.setFocus(Qt.FocusReason.ShortcutFocusReason)
+        if self._focus:
+            section.heading.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
     def _reset_button(self, title: str, panel: Panel) -> QToolButton:
         button = QToolButton()

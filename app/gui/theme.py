@@ -140,9 +140,11 @@ def palette_of(colors: Colors) -> QPalette:
 
 def style_sheet(c: Colors) -> str:
     """Spacing in steps of 4 px; one accent colour."""
-    # A style sheet takes pictures from files only, so the arrow is there in both colours.
+    # A style sheet takes pictures from files only, so these are there in both colours.
     shade = "dark" if c is DARK else "light"
-    arrow = (places.assets() / "icons" / f"arrow-{shade}.svg").as_posix()
+    arrow, tick = (
+        (places.assets() / "icons" / f"{name}-{shade}.svg").as_posix() for name in ("arrow", "tick")
+    )
     return f"""
 QMainWindow, QDialog {{ background: {c.surface}; }}
 QMenuBar {{ background: {c.surface}; padding: 2px 8px; border-bottom: 1px solid {c.line}; }}
@@ -188,6 +190,13 @@ QComboBox QAbstractItemView {{ background: {c.raised}; border: 1px solid {c.line
   selection-background-color: {c.accent}; selection-color: {c.on_accent}; padding: 4px; }}
 QSpinBox, QDoubleSpinBox {{ padding: 3px 4px; }}
 
+QCheckBox::indicator {{ width: 16px; height: 16px; border: 1px solid {c.muted};
+  border-radius: 4px; background: {c.raised}; }}
+QCheckBox::indicator:hover, QCheckBox::indicator:focus {{ border: 1px solid {c.accent}; }}
+QCheckBox::indicator:checked {{ background: {c.accent}; border: 1px solid {c.accent};
+  image: url("{tick}"); }}
+QCheckBox::indicator:disabled {{ border: 1px solid {c.line}; background: {c.surface}; }}
+
 QSlider {{ min-height: 20px; }}
 QSlider::groove:horizontal {{ height: 4px; background: {c.line}; border-radius: 2px; }}
 QSlider::sub-page:horizontal {{ height: 4px; background: {c.accent}; border-radius: 2px; }}
@@ -218,6 +227,8 @@ QToolButton#fold:focus {{ border: 1px solid {c.accent}; }}
 QFrame#divider {{ background: {c.line}; border: none; max-height: 1px; min-height: 1px; }}
 QLabel[muted="true"] {{ color: {c.muted}; }}
 QLabel[heading="true"] {{ font-weight: 600; }}
+QLabel[key="true"] {{ background: {c.raised}; border: 1px solid {c.line}; border-radius: 4px;
+  padding: 2px 6px; }}
 QLabel[level="good"] {{ color: {c.good}; }}
 QLabel[level="warn"] {{ color: {c.warn}; }}
 QLabel[level="bad"] {{ color: {c.bad}; }}

