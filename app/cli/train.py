@@ -28,6 +28,7 @@ def train(
 
     from app.training import config as configs
     from app.training import trainer
+    from app.training.progress import Progress as Done
 
     told = configs.read(config)
     console = Console(stderr=True)
@@ -39,13 +40,11 @@ def train(
         console=console,
         disable=not console.is_terminal,
     )
-    last: trainer.Progress | None = None
-    with console.status("Reading"):
-        run = trainer.Trainer(told)
+    last: Done | None = None
     with bar:
-        task = bar.add_task("Training", total=told.steps)
+        task = bar.add_task("Reading", total=told.steps)
 
-        def show(done: trainer.Progress) -> None:
+        def show(done: Done) -> None:
             nonlocal last
             last = done
             bar.update(task, completed=done.step, description=f"{done.kind} {done.loss:.4f}")
@@ -57,7 +56,7 @@ def train(
                     soft_wrap=True,
                 )
 
-        best = run.run(show)
+        best = trainer.run(told, show)
     if as_json:
         typer.echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
     else:

@@ -132,7 +132,7 @@ Kind = Literal["images", "video"]
 
 def find_stills(folder: Path) -> list[Still]:
     """The pictures of a set, by name. Raises InputError: none, or one without its partner."""
-    _check_folder(folder)
+    check_folder(folder)
     images = folder / IMAGE_FOLDER
     alphas = next((folder / name for name in ALPHA_FOLDERS if (folder / name).is_dir()), None)
     if not images.is_dir() or alphas is None:
@@ -146,7 +146,7 @@ def find_stills(folder: Path) -> list[Still]:
 
 def find_clips(folder: Path) -> list[Clip]:
     """The clips of a set, by name. Raises InputError: none, or one without its alpha."""
-    _check_folder(folder)
+    check_folder(folder)
     if (folder / FRAMES_FOLDER).is_dir() and (folder / TRUTH_FOLDER).is_dir():
         nested = sorted(entry for entry in (folder / FRAMES_FOLDER).iterdir() if entry.is_dir())
         if not nested:
@@ -213,7 +213,8 @@ def _video_of_alpha(path: Path) -> str | None:
     return None
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
+    """Raises InputError where it is not there or no folder."""
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "is not there; check the name"
         raise InputError(f"{folder} {what}.")

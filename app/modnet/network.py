@@ -115,7 +115,8 @@ class EASPP(nn.Module):
         # One weight per channel and rate: gathers each channel over the rates.
         self.gather = nn.Conv2d(inner * len(self.RATES), inner, 1, groups=inner, bias=False)
         self.mix = ConvIBNormRelu(inner, inner, 1)
-        self.widen = ConvIBNormRelu(inner, channels, 1)
+        # Without a norm: instance norm would level out how strongly each channel speaks here.
+        self.widen = ConvIBNormRelu(inner, channels, 1, norm=False)
 
     def forward(self, x: Tensor) -> Tensor:
         reduced = self.reduce(x)

@@ -18,6 +18,12 @@ else:
 
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0)]
+Scale = Annotated[float, Field(gt=0.2, lt=5)]
+Side = Annotated[int, Field(gt=0, multiple_of=32)]
+
+
+# For `weights`: from nothing.
+NOTHING = "none"
 
 
 class _Model(BaseModel):
@@ -25,10 +31,12 @@ class _Model(BaseModel):
 
 
 class Composites(_Model):
-    """People with alpha before rooms. share: how often, beside the other kinds.
+    """People with alpha. share: how often, beside the other kinds.
 
-    cutouts: folders of pictures with an alpha channel, and of folders of such frames. pairs:
-    folders with image/ and alpha/. rooms: folders of pictures, or clips, without people.
+    cutouts: folders of pictures with an alpha channel, and of folders of such frames; they are put
+    before rooms. pairs: folders with image/ and alpha/; they are shown as they are, and where
+    there are rooms every other time before one. rooms: folders of pictures, or clips, without
+    people.
     """
 
     share: Share = 1.0
@@ -54,25 +62,55 @@ class Validation(_Model):
     frames: Annotated[int, Field(ge=2)] = 6
 
 
-class TrainingConfig(_Model):
-    """A run. Sizes are areas: each picture keeps about its own shape, in multiples of 32.
+class Augment(_Model):
+    """What kornia does to a picture with true alpha, and to its alpha.
 
-    weights: a name or a file to start from, or "none". heads: steps that fit the two training
-    heads first, where the weights lack them. refresh: steps until SOC's frozen copy is renewed.
+    flip: how often it is mirrored. scale: by how much it is enlarged or shrunk, from and to.
+    brightness, contrast, saturation: by up to so much of itself; hue: of the whole circle.
+    Noise and blur are missing on purpose: with them users got worse mattes (MODNet #57, #121).
+    """
+
+    flip: Annotated[float, Field(ge=0, le=1)] = 0.5
+    scale: tuple[Scale, Scale] = (0.9, 1.2)
+    brightness: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    contrast: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    saturation: Annotated[float, Field(ge=0, lt=1)] = 0.2
+    hue: Annotated[float, Field(ge=0, le=0.5)] = 0.02
+
+
+class TrainingConfig(_Model):
+    """A run. Sizes are (width, height), multiples of 32; one of them is drawn for each step.
+
+    A picture without alpha keeps about its own shape, at the size's area; in a batch it is cut to
+    the size's.
+
+    weights: a name or a file to start from, or "none". backbone: with "none", whose backbone to
+    start from: a name or file of weights of MODNet, or a state dict of torchvision's MobileNetV2.
+    learn: parts of the network, by the beginning of their keys; empty for all of it. heads: steps
+    that fit the two training heads first, where the weights lack them. refresh: steps until SOC's
+    frozen copy is renewed. device: "auto" is the GPU where there is one. rate: times `decay` after
+    every `decay_every` steps, as in the paper (there x0.1 after every 10 of 40 epochs). clip: the
+    gradient's largest norm.
     average: what is validated and kept is a running mean of the weights, with this much of the old
     mean at each step; 0 keeps the weights themselves.
     """
 
     out: Path
     weights: str = store.DEFAULT
+    backbone: str | None = None
     context_block: Literal["se", "easpp"] = "se"
+    learn: tuple[str, ...] = ()
     seed: int = 0
     steps: Positive = 1000
-    sizes: tuple[tuple[Positive, Positive], ...] = ((512, 288),)
+    batch: Positive = 1
+    sizes: Annotated[tuple[tuple[Side, Side], ...], Field(min_length=1)] = ((512, 288),)
     optimiser: Literal["adam", "sgd"] = "adam"
     rate: Annotated[float, Field(gt=0, lt=1)] = 1e-5
+    decay: Annotated[float, Field(gt=0, le=1)] = 0.1
+    decay_every: int = Field(default=0, ge=0)
     clip: Annotated[float, Field(gt=0)] = 1.0
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["float32", "bfloat16", "float16"] = "float32"
+    device: str = "auto"
     heads: int = Field(default=220, ge=0)
     refresh: Positive = 500
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
@@ -81,6 +119,7 @@ class TrainingConfig(_Model):
     tensorboard: bool = False
     title: str = ""
     licence: str = "unknown"
+    augment: Augment | None = None
     supervised: Composites | None = None
     soc: Unlabelled | None = None
     distil: Unlabelled | None = None
@@ -106,6 +145,18 @@ def read(path: Path) -> TrainingConfig:
         raise UsageError(f"{path}: {problems}.") from None
     if not (config.supervised or config.soc or config.distil):
         raise UsageError(f"{path} names nothing to learn from: [supervised], [soc] or [distil].")
+    parts = (config.supervised, config.soc, config.distil)
+    if not any(part is not None and part.share for part in parts):
+        raise UsageError(f"{path}: every share is 0, so there is nothing to learn from.")
+    if config.backbone is not None and config.weights != NOTHING:
+        raise UsageError(
+            f'{path}: backbone is for weights = "none"; {config.weights} brings its own.'
+        )
+    if config.weights == NOTHING and (config.soc or config.distil):
+        raise UsageError(
+            f'{path}: [soc] and [distil] need a network that sees people; with weights = "none" '
+            "only [supervised] teaches."
+        )
     return _anchored(config, path.resolve().parent)
 
 
@@ -113,7 +164,16 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     def paths(some: tuple[Path, ...]) -> tuple[Path, ...]:
         return tuple(folder / path.expanduser() for path in some)
 
-    changes: dict[str, object] = {"out": folder / config.out.expanduser()}
+    def near(name: str | None) -> str | None:
+        """A name stays one; a file that lies by the configuration is found there."""
+        beside = folder / name if name else folder
+        return str(beside) if name and beside.is_file() else name
+
+    changes: dict[str, object] = {
+        "out": folder / config.out.expanduser(),
+        "weights": near(config.weights),
+        "backbone": near(config.backbone),
+    }
     if config.supervised is not None:
         changes["supervised"] = config.supervised.model_copy(
             update={

@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from app.errors import InputError, MattecamError
-from app.evaluation.datasets import find_stills, pictures_in, read_rgba
+from app.evaluation.datasets import check_folder, find_stills, pictures_in, read_rgba
 from app.frames import RGB, RGBA
 from app.sources.open import open_source
 from app.sources.pictures import looks_like_picture, read_picture
@@ -54,11 +54,21 @@ class People:
     """People with alpha, and what they are put before.
 
     cutouts: for each person or clip its pictures, uint8 (H, W, 4), straight alpha. backgrounds:
-    uint8 (H, W, 3).
+    uint8 (H, W, 3). pairs: of the cutouts those that have a room of their own around them.
     """
 
     cutouts: Sequence[Sequence[RGBA]]
     backgrounds: Sequence[RGB]
+    pairs: Sequence[RGBA] = ()
+
+    def draw(self, rng: np.random.Generator, size: Size) -> Sample:
+        """A composite, or where a pair's turn has come, every other time the pair as it is."""
+        share = 0.5 * len(self.pairs) / len(self.cutouts) if self.backgrounds else 1.0
+        if not self.pairs or rng.random() >= share:
+            return self.composite(rng, size)
+        pair = self.pairs[int(rng.integers(len(self.pairs)))]
+        cut = _floats(_cut(pair, rng, size, least=0.75))
+        return Sample(_tensor(_relit(cut[..., :3], rng)), _tensor(cut[..., 3:]))
 
     def composite(self, rng: np.random.Generator, size: Size) -> Sample:
         """Somebody, moved, scaled and mirrored, before some room, in light that differs.
@@ -134,20 +144,22 @@ def size_like(rgb: RGB, area: int) -> Size:
 def read_people(cutouts: Sequence[Path], pairs: Sequence[Path], rooms: Sequence[Path]) -> People:
     """From folders: pictures with alpha (and folders of such frames), image/ beside alpha/, rooms.
 
-    Raises InputError where there is no person or no room.
+    Pairs need no room. Raises InputError where there is no person, or no room for cutouts.
     """
     people = [group for folder in cutouts for group in _cutouts_in(folder)]
-    for folder in pairs:
-        for still in find_stills(folder):
-            pair = still.pair()
-            rgba = np.dstack([pair.frame.rgb, pair.truth])
-            people.append([shrunk(rgba)])
+    known = [pair.pair() for folder in pairs for pair in find_stills(folder)]
+    shown = [shrunk(np.dstack([pair.frame.rgb, pair.truth])) for pair in known]
     backgrounds = [shrunk(rgb) for folder in rooms for rgb in _rooms_in(folder)]
-    if not people:
-        raise InputError("There is no person with alpha in the folders that training was given.")
-    if not backgrounds:
-        raise InputError("There is no background in the folders that training was given.")
-    return People(people, backgrounds)
+    if not people and not shown:
+        named = ", ".join(map(str, (*cutouts, *pairs))) or "nothing"
+        raise InputError(
+            f"There is no person with alpha in {named}; cutouts are pictures with an alpha "
+            "channel, pairs folders with image/ and alpha/."
+        )
+    if people and not backgrounds:
+        named = ", ".join(map(str, rooms)) or "nothing"
+        raise InputError(f"There is no background for the cutouts in {named}; add to `rooms`.")
+    return People([*people, *([one] for one in shown)], backgrounds, shown)
 
 
 def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) -> Frames:
@@ -193,6 +205,7 @@ def read_clip(clip: Path, stride: int, limit: int) -> Iterator[RGB]:
 
 def _cutouts_in(folder: Path) -> Iterator[Sequence[RGBA]]:
     """A group for each picture, and one for each folder of pictures."""
+    check_folder(folder)
     for path in pictures_in(folder):
         rgba = read_rgba(path)
         if rgba is not None:
@@ -213,6 +226,7 @@ def _rooms_in(place: Path) -> Iterator[RGB]:
         else:
             yield from read_clip(place, 40, 6)
         return
+    check_folder(place)
     for path in pictures_in(place):
         yield read_picture(path)
 
@@ -226,12 +240,23 @@ def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     )
 
 
-def _cut(room: RGB, rng: np.random.Generator, size: Size) -> npt.NDArray[np.uint8]:
-    """A random cut of the room in the frame's shape."""
+def cut_to(rgb: RGB, size: Size) -> RGB:
+    """The middle of a picture, in the shape of `size` and as large as it is there."""
+    rows, columns = rgb.shape[:2]
+    scale = min(columns / size[0], rows / size[1])
+    width, height = max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    x, y = (columns - width) // 2, (rows - height) // 2
+    return np.ascontiguousarray(rgb[y : y + height, x : x + width])
+
+
+def _cut(
+    room: npt.NDArray[np.uint8], rng: np.random.Generator, size: Size, *, least: float = 0.5
+) -> npt.NDArray[np.uint8]:
+    """A random cut of a picture in the frame's shape, `least` of the largest one or more."""
     width, height = size
     rows, columns = room.shape[:2]
     largest = min(columns / width, rows / height)
-    scale = largest * rng.uniform(0.5, 1.0)
+    scale = largest * rng.uniform(least, 1.0)
     cut_w, cut_h = max(1, int(width * scale)), max(1, int(height * scale))
     x = int(rng.integers(columns - cut_w + 1))
     y = int(rng.integers(rows - cut_h + 1))

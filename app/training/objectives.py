@@ -79,18 +79,32 @@ class Objective(nn.Module):
         return found.consistency + found.regulariser
 
 
-def descend(optimiser: torch.optim.Optimizer, loss: Tensor, *, clip: float = 1.0) -> float:
-    """One step down with the gradient's norm clipped; the loss. Raises TrainingDiverged."""
-    value = loss.item()
+def descend(
+    optimiser: torch.optim.Optimizer,
+    loss: Tensor,
+    *,
+    clip: float = 1.0,
+    value: float | None = None,
+    scaler: torch.amp.GradScaler | None = None,
+) -> float:
+    """One step down with the gradient's norm clipped; the loss. Raises TrainingDiverged.
+
+    value: of the loss, where it is known; with several processes it is the mean over them. scaler:
+    for float16, whose small gradients would vanish. Where the loss is no number nothing is changed.
+    """
+    value = loss.item() if value is None else value
     if not math.isfinite(value):
         raise TrainingDiverged(
             "The training left the numbers (its loss is not finite); choose a smaller rate."
         )
+    scaler = scaler or torch.amp.GradScaler(loss.device.type, enabled=False)
     optimiser.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
+    scaler.unscale_(optimiser)
     parameters = [p for group in optimiser.param_groups for p in group["params"]]
     torch.nn.utils.clip_grad_norm_(parameters, clip)
-    optimiser.step()
+    scaler.step(optimiser)
+    scaler.update()
     return value
 
 

@@ -62,7 +62,7 @@ def recover(
             "--pairs, and --rooms), or clips (--clips)."
         )
     network = weights.load(chosen.path).network
-    draw = _composites(people) if people is not None else _own_matte(network, frames)
+    draw = _true_alpha(people) if people is not None else _own_matte(network, frames)
     judged_rng = np.random.default_rng([seed, 1])
     judged = [draw(judged_rng) for _ in range(_JUDGED)]
     before = heads.consistency(network, judged)
@@ -89,8 +89,8 @@ def recover(
 _Draw = Callable[[np.random.Generator], Sample]
 
 
-def _composites(people: data.People) -> _Draw:
-    return lambda rng: people.composite(rng, _size(rng))
+def _true_alpha(people: data.People) -> _Draw:
+    return lambda rng: people.draw(rng, _size(rng))
 
 
 def _own_matte(network: MODNet, frames: data.Frames | None) -> _Draw:

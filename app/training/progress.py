@@ -1,0 +1,20 @@
+"""What a training run tells after a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.training.validation import Scores
+
+
+@dataclass(frozen=True)
+class Progress:
+    """scores: where this step was validated; best: whether it is the best one yet."""
+
+    step: int
+    steps: int
+    kind: str
+    loss: float
+    rate: float
+    scores: Scores | None = None
+    best: bool = False
