@@ -550,6 +550,7 @@ class LivePipeline:
             emit=lambda matte: self._matted(stage, matte),
             stats=self.stats,
             skip_unchanged=self._settings.skip_unchanged,
+            trial=self._pace.wants_trial,
         )
         stage: Stage[Shot] = Stage(
             "matting",
@@ -727,6 +728,12 @@ class LivePipeline:
         with self._lock:
             if stage is not self._next_matting or not self._running:
                 stage.abandon()
+                return
+            if self._pace.tried(
+                work.trial_seconds, self._settings.in_flight, self._info.source_rate
+            ):
+                log.info("the network begins at %s", self._pace.size)
+                self._start_matting()
                 return
             former, former_work = self._matting, self._matting_work
         # Not with the lock held: its last mattes come out first.

@@ -22,7 +22,7 @@ _DOWN_TO = 0.9
 _FAILED_WITHIN = 20.0
 _LONGEST_WAIT = 300.0
 # Fewer times than these say nothing, unless together they took this long, in seconds.
-_FEWEST = 5
+FEWEST = 5
 _LONG = 2.0
 
 
@@ -45,11 +45,11 @@ class Load:
 
         None where too little was measured.
         """
-        said = len(self.matting) >= _FEWEST or sum(self.matting) >= _LONG
+        said = len(self.matting) >= FEWEST or sum(self.matting) >= _LONG
         if not said or self.rate <= 0:
             return None
         shares = [_share([time / self.in_flight for time in self.matting], self.rate)]
-        if len(self.composing) >= _FEWEST:
+        if len(self.composing) >= FEWEST:
             shares.append(_share(self.composing, self.rate))
         return max(shares)
 
@@ -78,6 +78,16 @@ class Controller:
         self._room_since: float | None = None
         self._climbed_at: float | None = None
         self._wait = _ROOM_FOR
+
+    def begin(self, load: Load) -> int:
+        """What was tried out before the first frame: where it is too slow, nothing is waited for.
+
+        Gives the place of the size to use.
+        """
+        share = load.share()
+        if share is not None and share > 1.0:
+            self._come_down(share, now=0.0)
+        return self.place
 
     def settled(self) -> None:
         """Another size is in use from now on: what was measured before says nothing about it."""

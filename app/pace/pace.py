@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.modnet.preprocess import NetworkSize
-from app.pace.controller import Controller, Load
+from app.pace.controller import FEWEST, Controller, Load
 from app.pace.ladder import cost, ladder
 from app.settings import LiveSettings
 from app.stats import Stats
@@ -25,10 +25,37 @@ class Pace:
         self._controller = Controller([cost(size) for size in self._sizes])
         self._since: float | None = None
         self._given_up = len(self._sizes) == 1
+        self._trial: float | None = None
+        self._was_tried = False
 
     @property
     def size(self) -> NetworkSize:
         return self._sizes[self._controller.place]
+
+    @property
+    def wants_trial(self) -> bool:
+        """Whether the network that is opened next should be tried out; see `tried`."""
+        return not (self._was_tried or self._given_up)
+
+    def tried(self, seconds: float | None, in_flight: int, source_rate: float | None) -> bool:
+        """Whether a network of another `size` is to be opened before the first frame comes.
+
+        seconds: what a frame took in a trial, None where there was none. Where the source's rate
+        is not known yet, `look` decides later. So a machine that is too slow for the finest size
+        does not begin with late frames.
+        """
+        if seconds is None:
+            return False
+        self._trial, self._was_tried = seconds, True
+        return self._decide_by_trial(in_flight, source_rate)
+
+    def _decide_by_trial(self, in_flight: int, source_rate: float | None) -> bool:
+        if self._trial is None or self._rate is None or source_rate is None:
+            return False
+        times, self._trial = [self._trial] * FEWEST, None
+        before = self._controller.place
+        load = Load(times, (), in_flight, min(self._rate, source_rate))
+        return self._controller.begin(load) != before
 
     def opened(self, now: float) -> None:
         """A network of `size` is in use from now on."""
@@ -43,9 +70,13 @@ class Pace:
 
     def look(self, stats: Stats, in_flight: int, source_rate: float | None, now: float) -> bool:
         """Whether a network of another `size` is to be opened."""
-        if self._given_up or self._rate is None or self._since is None or now < self._since:
+        if self._given_up or self._rate is None or self._since is None:
             return False
         rate = min(self._rate, source_rate or self._rate)
+        if self._decide_by_trial(in_flight, source_rate):
+            return True
+        if now < self._since:
+            return False
         refining = stats.times_since("refine", self._since)
         blending = stats.times_since("composite", self._since)
         load = Load(

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import numpy as np
+
 from app.chain import ChainSettings, open_chain_engine, resolve_weights
 from app.engines.base import Engine, EngineInfo
 from app.frames import Alpha, Frame, Matte
@@ -15,6 +17,10 @@ from app.pace.unchanged import UnchangedPicture
 from app.runtime.stage import Work
 from app.stats import Stats
 from app.temporal.base import TemporalFilter, temporal_filters
+
+# The size that most cameras are opened at; until the source's own is known.
+_USUAL_SIZE = (1280, 720)
+_TRIALS = 3  # the first of which is slow: memory is taken
 
 
 @dataclass(frozen=True)
@@ -44,6 +50,7 @@ class MattingWork(Work[Shot]):
     frame_size: the size that frames are expected to have, where it is known.
     on_open: called when the network is ready.
     emit: called with each matte.
+    trial: whether to find out what a frame costs before the first one comes: `trial_seconds`.
     """
 
     def __init__(
@@ -56,8 +63,11 @@ class MattingWork(Work[Shot]):
         emit: Callable[[Matte], None],
         stats: Stats,
         skip_unchanged: bool = False,
+        trial: bool = False,
     ) -> None:
         self.settings = settings
+        self.trial_seconds: float | None = None
+        self._trial = trial
         self.weights = ""
         self.info: EngineInfo | None = None
         self._wake = wake
@@ -100,10 +110,12 @@ class MattingWork(Work[Shot]):
         weights = resolve_weights(self.settings)
         self.weights = weights.name if weights else "none"
         engine, self.info = self._stack.enter_context(open_chain_engine(self.settings, weights))
-        engine.on_ready = self._wake
         expected = self._frame_size()
-        if expected is not None:
+        if self._trial:
+            self.trial_seconds = _try_out(engine, expected or _USUAL_SIZE)
+        elif expected is not None:
             engine.prepare(expected)
+        engine.on_ready = self._wake
         self._engine = engine
         self._on_open(self)
 
@@ -171,3 +183,19 @@ class MattingWork(Work[Shot]):
     def _send(self, mattes: Iterable[Matte]) -> None:
         for matte in mattes:
             self._emit(matte)
+
+
+def _try_out(engine: Engine, size: tuple[int, int]) -> float:
+    """Seconds from a frame's going in to its matte, at best: a start has much else to do.
+
+    size: the frame's (width, height).
+    """
+    noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
+    engine.prepare(size)
+    times = []
+    for index in range(_TRIALS):
+        began = time.monotonic()
+        engine.submit(Frame(noise, index, began))
+        engine.drain()
+        times.append(time.monotonic() - began)
+    return min(times)

@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from app.modnet.preprocess import AUTO, NetworkSize
 from app.pace.controller import Controller, Load
 from app.pace.ladder import BOXES, cost, ladder
+from app.pace.pace import Pace
 from app.pace.quality import Quality
+from app.settings import LiveSettings
+from app.stats import Stats
 
 COSTS = tuple(float(cost(NetworkSize.parse(box))) for box in BOXES)
 EACH = 0.5  # seconds between two looks
@@ -137,3 +140,37 @@ def test_the_ladder_begins_with_the_users_own_size_and_has_only_smaller_ones_bel
 
 def test_each_wish_has_its_rate() -> None:
     assert [quality.rate for quality in Quality] == [60.0, 30.0, None]
+
+
+# ---- the trial before the first frame ----------------------------------------------------------
+
+
+def test_what_a_trial_finds_too_slow_is_not_begun_with() -> None:
+    pace = Pace(LiveSettings(quality=Quality.SMOOTH_30))
+    assert pace.wants_trial
+    assert pace.tried(0.060, 1, 30.0)
+    assert not pace.wants_trial
+    assert cost(pace.size) * 0.060 / cost(AUTO) < 0.9 * 0.92 / 30
+
+
+def test_a_trial_waits_for_the_rate_of_the_source() -> None:
+    pace = Pace(LiveSettings(quality=Quality.SMOOTH_60))
+    assert not pace.tried(0.060, 1, None)
+    pace.opened(10.0)
+    nothing = Stats(clock=lambda: 0.0)
+    assert not pace.look(nothing, 1, None, 10.1)
+    assert pace.look(nothing, 1, 30.0, 10.2)
+    assert pace.size != AUTO
+    assert not pace.look(nothing, 1, 30.0, 10.3)
+
+
+def test_what_a_trial_finds_fast_enough_stays() -> None:
+    pace = Pace(LiveSettings(quality=Quality.SMOOTH_60))
+    assert not pace.tried(0.020, 1, 25.0)  # 60 is wanted, 25 come
+    assert pace.size == AUTO
+
+
+def test_who_wants_the_best_matte_needs_no_trial() -> None:
+    pace = Pace(LiveSettings(quality=Quality.BEST))
+    assert not pace.wants_trial
+    assert not pace.tried(1.0, 1, 30.0)
