@@ -11,7 +11,7 @@ import typer
 from app.cli import cli
 
 if TYPE_CHECKING:
-    from app.sound.microphone import MicrophoneInfo
+    from app.sound.devices import MicrophoneInfo
     from app.sources.devices import CameraInfo
 
 
@@ -44,7 +44,7 @@ def devices(
 def _microphones() -> tuple[Sequence[MicrophoneInfo], str | None]:
     """Those that are there, or why the system's sound cannot be used."""
     from app.errors import InputError
-    from app.sound.microphone import list_microphones
+    from app.sound.devices import list_microphones
 
     try:
         return list_microphones(), None

@@ -268,7 +268,7 @@ class RecordingPanel(Panel):
 
     def load(self) -> None:
         def work(_: object) -> list[str]:
-            from app.sound.microphone import list_microphones
+            from app.sound.devices import list_microphones
 
             return [microphone.name for microphone in list_microphones()]
 

@@ -10,7 +10,8 @@ from app.recording.formats import FORMATS, format_of
 from app.recording.plan import Plan, files_for, free_name, views_of
 from app.recording.recorder import Figures, Recorder
 from app.settings import RecordingSettings
-from app.sound.microphone import DEFAULT, Microphone
+from app.sound.devices import DEFAULT
+from app.sound.microphone import Microphone
 
 OFF = "off"
 

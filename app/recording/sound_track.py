@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _CHUNK = 1024  # samples; AAC's frame
-# Where there is no sound for so long, in seconds, it is silence: the pictures must not wait.
+# Where there is no sound for so long, in seconds, and for longer than it is late by itself, it is
+# silence: the pictures must not wait.
 _MISSING = 1.0
+_SPARE = 0.3
 
 
 class LiveTrack:
@@ -64,7 +66,8 @@ class LiveTrack:
     def advance(self, until: float | None) -> None:
         now = self._clock()
         # What sounded in the last moments is still on its way through the sound card.
-        there = max(self._sound.available, now - _MISSING)
+        missing = max(_MISSING, self._sound.late + _SPARE)
+        there = max(self._sound.available, now - missing)
         clip = self._timeline.length(there)
         end = clip if until is None else min(until, clip)
         while self._stream is not None and (self._at + _CHUNK) / RATE <= end:
@@ -74,6 +77,8 @@ class LiveTrack:
         if self._stream is None:
             return
         end = self._timeline.length(self._clock()) if until is None else until
+        for _, moment in self._timeline.moments(end - _CHUNK / RATE, end)[-1:]:
+            self._sound.wait(moment, self._sound.late + _SPARE)
         while (left := round(end * RATE) - self._at) > 0 and self._stream is not None:
             self._encode(self._piece(min(left, _CHUNK)))
         if self._stream is not None:

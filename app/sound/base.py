@@ -29,5 +29,12 @@ class Sound(Protocol):
     def available(self) -> float:
         """The moment until which there is sound."""
 
+    @property
+    def late(self) -> float:
+        """Seconds after which it is there, at the most, as far as it is known."""
+
+    def wait(self, moment: float, timeout: float) -> None:
+        """Until there is sound up to `moment`, or there will be none, or the time is up."""
+
     def read(self, moment: float, samples: int) -> PCM:
         """int16 (samples, channels) from `moment` on; silence where there is none (any more)."""

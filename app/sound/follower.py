@@ -8,15 +8,21 @@ many samples a second as time.monotonic() has.
 from __future__ import annotations
 
 import math
+from collections import deque
 
 import numpy as np
 import numpy.typing as npt
 
 from app.sound.base import PCM, RATE
 
-_SETTLING = 3.0  # seconds in which the loop is quick
-_QUICK, _STEADY = 0.5, 0.03  # its bandwidth, in Hz
-_OUTLIER = 0.02  # seconds: a late callback must not pull the clock along
+_GATHER = 0.3  # seconds until the first sample's moment is known well enough
+_WINDOW = 0.6  # seconds of arrivals that are looked at
+# Some sound servers give two seconds at once, of which only the last is on time. So a pause between
+# two blocks counts as no more than this many seconds: the last of before is still looked at.
+_PAUSE = 0.1
+_WIDTH = 0.02  # the loop's bandwidth in Hz
+_BEND = 0.005  # what the loop may do to the pitch, and the most that a card's rate is off by
+_OUTLIER = 0.02  # seconds: more says nothing of the card's rate
 # So far off for so long, both in seconds, is no jitter: sound was lost, or the system slept.
 _LOST, _LOST_FOR = 0.06, 0.5
 _TAPS = 16
@@ -24,47 +30,77 @@ _PHASES = 1024
 
 
 class CardClock:
-    """Says when a card's samples sounded: a delay-locked loop of second order.
+    """Says when a card's samples sounded.
 
-    After F. Adriaensen, "Using a DLL to filter time", Linux Audio Conference 2005.
+    A block may come late, never early. So of the blocks of late, the one that came soonest says
+    where all are; and a delay-locked loop of second order follows that (F. Adriaensen, "Using a
+    DLL to filter time", Linux Audio Conference 2005).
     """
 
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self.seconds_per_sample = 1.0 / rate
-        self._end: float | None = None  # when the last block ended, smoothed
-        self._heard = 0.0  # seconds since the loop began
-        self._lost = 0.0
+        self._end: float | None = None  # when the last block ended
+        # Of the blocks of late: when it came, samples until then, and `_busy` then.
+        self._recent: deque[tuple[float, int, float]] = deque()
+        self._samples = 0
+        self._began: float | None = None
+        self._busy = 0.0  # seconds in which blocks came
+        self._off_since: float | None = None
 
-    def block(self, begins: float, samples: int) -> tuple[float, float, bool]:
-        """(begin, end, jumped) of a block of `samples`, smoothed; `begins`: as it was measured.
+    def block(
+        self, arrived: float, samples: int, inside: float = 0.0
+    ) -> tuple[float, float, bool] | None:
+        """(begin, end, jumped) of the last `samples`; None while it is not known yet.
 
+        arrived: the moment at which the last of them was there. inside: seconds that the sound had
+        spent in the card by then. The first answer is for all samples since the beginning.
         jumped: the clock was set anew, so `begin` is not where the last block ended.
         """
-        length = samples / self._rate
+        if self._began is None:
+            self._began = arrived
+        soonest = self._soonest(arrived, samples) - inside
         if self._end is None:
-            return self._set(begins, samples, jumped=True)
-        error = begins - self._end
-        self._lost = self._lost + length if abs(error) > _LOST else 0.0
-        if self._lost > _LOST_FOR:
-            return self._set(begins, samples, jumped=True)
-        if self._heard > _SETTLING:
-            error = max(-_OUTLIER, min(_OUTLIER, error))
-        width = _QUICK if self._heard < _SETTLING else _STEADY
-        omega = 2 * math.pi * width * length
-        began = self._end
-        self._end = (
-            began + samples * self.seconds_per_sample + min(1.0, math.sqrt(2) * omega) * error
-        )
-        self.seconds_per_sample += min(1.0, omega * omega) * error / samples
-        self._heard += length
-        return began, max(self._end, began + length / 2), False
+            if arrived - self._began < _GATHER:
+                return None
+            self._end = soonest
+            return soonest - self._samples * self.seconds_per_sample, soonest, True
+        length = samples / self._rate
+        began, expected = self._end, self._end + samples * self.seconds_per_sample
+        error = soonest - expected
+        if self._is_lost(error):
+            self._end = soonest
+            return soonest - samples * self.seconds_per_sample, soonest, True
+        omega = 2 * math.pi * _WIDTH * length
+        most = _BEND * length
+        self._end = expected + max(-most, min(most, math.sqrt(2) * omega * error))
+        near = max(-_OUTLIER, min(_OUTLIER, error))
+        per_sample = self.seconds_per_sample + omega * omega * near / samples
+        nominal = 1.0 / self._rate
+        self.seconds_per_sample = max(nominal * (1 - _BEND), min(nominal * (1 + _BEND), per_sample))
+        return began, self._end, False
 
-    def _set(self, begins: float, samples: int, *, jumped: bool) -> tuple[float, float, bool]:
-        self.seconds_per_sample = 1.0 / self._rate
-        self._heard = self._lost = 0.0
-        self._end = begins + samples * self.seconds_per_sample
-        return begins, self._end, jumped
+    def _soonest(self, arrived: float, samples: int) -> float:
+        """When the last sample was there at the latest, by all that came of late."""
+        if self._recent:
+            self._busy += max(0.0, min(_PAUSE, arrived - self._recent[-1][0]))
+        self._samples += samples
+        self._recent.append((arrived, self._samples, self._busy))
+        while self._recent[0][2] < self._busy - _WINDOW:
+            self._recent.popleft()
+        return min(
+            at + (self._samples - until) * self.seconds_per_sample for at, until, _ in self._recent
+        )
+
+    def _is_lost(self, error: float) -> bool:
+        if abs(error) < _LOST:
+            self._off_since = None
+        elif self._off_since is None:
+            self._off_since = self._busy
+        elif self._busy - self._off_since > _LOST_FOR:
+            self._off_since = None
+            return True
+        return False
 
 
 class Follower:
@@ -78,6 +114,7 @@ class Follower:
         self._clock = CardClock(rate)
         self._channels = channels
         self._table = _sinc_table(min(1.0, RATE / rate))
+        self._waiting: list[npt.NDArray[np.float32]] = []
         self._tail: npt.NDArray[np.float32] = np.zeros((0, channels), np.float32)
         self._map: list[tuple[float, float, int]] = []  # begin, end, samples of what `_tail` holds
 
@@ -86,12 +123,19 @@ class Follower:
         """Samples a second that the card really gives, as far as it is known."""
         return 1.0 / self._clock.seconds_per_sample
 
-    def push(self, block: npt.NDArray[np.float32], begins: float) -> PCM:
-        """block: float32 (n, channels) in [-1, 1]; begins: the measured moment of its first sample.
+    def push(self, block: npt.NDArray[np.float32], arrived: float, *, inside: float = 0.0) -> PCM:
+        """block: float32 (n, channels) in [-1, 1]; arrived, inside: see CardClock.block.
 
-        int16 (m, channels), from `moment` on. After a gap in the sound `moment` has jumped.
+        int16 (m, channels), from `moment` on; nothing in the first moments. After a gap in the
+        sound `moment` has jumped.
         """
-        start, end, jumped = self._clock.block(begins, len(block))
+        place = self._clock.block(arrived, len(block), inside)
+        self._waiting.append(block)
+        if place is None:
+            return np.zeros((0, self._channels), np.int16)
+        block = np.concatenate(self._waiting)
+        self._waiting = []
+        start, end, jumped = place
         if jumped:
             self.moment = start
             half = _TAPS // 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 
 import numpy as np
 
@@ -16,17 +17,34 @@ class Ring:
 
     def __init__(self, channels: int, seconds: float = SECONDS) -> None:
         self.channels = channels
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._samples: PCM = np.zeros((round(seconds * RATE), channels), np.int16)
         self._origin = 0.0  # the moment of sample 0
         self._written = 0  # samples since the origin
         self._begun = False
+        self._over = False
 
     @property
     def available(self) -> float:
         """The moment until which there is sound; minus infinity before the first."""
         with self._lock:
-            return self._origin + self._written / RATE if self._begun else float("-inf")
+            return self._available
+
+    def wait(self, moment: float, timeout: float) -> None:
+        """Until there is sound up to `moment`, or `timeout` seconds are over, or nothing comes."""
+        until = time.monotonic() + timeout
+        with self._lock:
+            while self._available < moment and not self._over:
+                left = until - time.monotonic()
+                if left <= 0:
+                    return
+                self._lock.wait(left)
+
+    def end(self, over: bool = True) -> None:
+        """Nothing comes any more, for now: nobody needs to wait."""
+        with self._lock:
+            self._over = over
+            self._lock.notify_all()
 
     def write(self, moment: float, pcm: PCM) -> None:
         with self._lock:
@@ -41,6 +59,7 @@ class Ring:
                 at = self._written
             self._put(at, pcm[-len(self._samples) :])
             self._written = at + len(pcm)
+            self._lock.notify_all()
 
     def read(self, moment: float, samples: int) -> PCM:
         """int16 (samples, channels) from `moment` on; silence where there is none, or no more."""
@@ -55,6 +74,10 @@ class Ring:
                 places = np.arange(begin, end) % len(self._samples)
                 read[begin - first : end - first] = self._samples[places]
         return read
+
+    @property
+    def _available(self) -> float:
+        return self._origin + self._written / RATE if self._begun else float("-inf")
 
     def _put(self, at: int, pcm: PCM) -> None:
         self._samples[np.arange(at, at + len(pcm)) % len(self._samples)] = pcm

@@ -30,7 +30,7 @@ def test_the_report_says_what_was_recorded(
     assert [file["what"] for file in told["files"]] == ["composite", "matte"]
     assert [file["path"] for file in told["files"]] == [str(path), str(tmp_path / "a-matte.mp4")]
     for file in told["files"]:
-        assert file["frames"] > 5
+        assert file["frames"] > 0
         assert file["dropped"] >= 0
         assert file["problem"] is None
         assert Path(file["path"]).stat().st_size == file["bytes"]

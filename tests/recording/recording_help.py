@@ -60,10 +60,13 @@ class Click:
     channels = 1
     description = "a click"
     problem: str | None = None
+    late = 0.0
 
     def __init__(self, moment: float) -> None:
         self.moment = moment
         self.available = float("inf")
+
+    def wait(self, moment: float, timeout: float) -> None: ...
 
     def read(self, moment: float, samples: int) -> PCM:
         times = moment + np.arange(samples) / RATE

@@ -16,13 +16,14 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(__file__).with_name("click_and_flash.py")
+TONE = Path(__file__).with_name("tone_and_plug.py")
 RATE = 48_000
 
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of a PulseAudio of its own, with a sink that goes nowhere."""
-    for tool in ("pulseaudio", "pacat", "parec", "ffmpeg", "ffprobe"):
+    for tool in ("pulseaudio", "pactl", "pacat", "parec", "ffmpeg", "ffprobe"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
     if not Path("/etc/alsa/conf.d/50-pulseaudio.conf").exists():
@@ -121,6 +122,36 @@ def test_a_click_and_a_flash_are_recorded_together(server: dict[str, str], tmp_p
     off = offsets(tmp_path / "a.mp4", server, 9)
     # The second listener may be late on a busy machine, the clip may not: the best counts.
     assert min(map(abs, off)) < 0.04, off
+
+
+def test_a_microphone_is_chosen_by_name_and_may_be_pulled_out(
+    server: dict[str, str], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.mkv"
+    done = subprocess.run(
+        [sys.executable, str(TONE), str(path)],
+        env=server,
+        capture_output=True,
+        text=True,
+        timeout=240,
+    )
+    assert done.returncode == 0, done.stderr
+    told: dict[str, Any] = json.loads(done.stdout)
+    # The microphones first, then what the computer plays.
+    assert told["names"] == ["Sine source at 440 Hz", "Monitor of Null Output"]
+    assert told["title"] == "Sine source at 440 Hz"
+    assert told["heard"]
+    assert told["problem"] is None
+    assert "was pulled out" in told["gone"]
+    assert told["back"]
+    raw = _decoded(path, "-af", "aresample=async=1:first_pts=0", "-ac", "1", "-f", "s16le")
+    sound = np.frombuffer(raw, np.int16).astype(float)
+    assert len(sound) / RATE == pytest.approx(told["seconds"], abs=0.2)
+    # There all the time, and at its own pitch.
+    pieces = sound[: len(sound) // 4800 * 4800].reshape(-1, 4800)
+    assert np.sqrt((pieces**2).mean(axis=1)).min() > 3000
+    spectrum = np.abs(np.fft.rfft(sound[: 4 * RATE] * np.hanning(4 * RATE)))
+    assert np.argmax(spectrum) / 4 == pytest.approx(440, abs=3)
 
 
 @pytest.mark.soak
