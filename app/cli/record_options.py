@@ -52,6 +52,17 @@ Limit = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Countdown = Annotated[
+    float,
+    typer.Option(
+        "--record-countdown",
+        metavar="SECONDS",
+        min=0,
+        max=3600,
+        help="The recording begins so much later.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Microphone = Annotated[
     str,
     typer.Option(
@@ -81,6 +92,7 @@ class Wanted:
     what: Sequence[str]
     quality: str
     limit: str | None
+    countdown: float
     microphone: str
     sound_offset_ms: float
     mirror: bool
@@ -93,7 +105,8 @@ class Wanted:
     ) -> Recorder:
         """Starts the recorder, and the microphone before it. `stack` ends the latter.
 
-        say: told why there is no sound, and why the recording ended by itself.
+        say: told why there is no sound (any more), which file broke off, and why the recording
+        ended by itself.
         """
         from app.recording.plan import Plan, files_for, views_of
         from app.recording.recorder import Recorder
@@ -104,6 +117,7 @@ class Wanted:
             quality=self.quality,
             seconds=seconds,
             megabytes=megabytes,
+            countdown=self.countdown,
             mirror=self.mirror,
         )
         plan.check()
@@ -116,13 +130,19 @@ class Wanted:
             )
             if sound.problem is not None:
                 say(sound.problem)
-        recorder = Recorder(plan, rate=rate, sound=sound, on_done=lambda done: _tell(done, say))
+        recorder = Recorder(
+            plan,
+            rate=rate,
+            sound=sound,
+            on_done=lambda done: _tell(done, say),
+            on_trouble=say,
+        )
         recorder.start()
         return recorder
 
 
 def _tell(figures: Figures, say: Callable[[str], None]) -> None:
-    if figures.ended:
+    if figures.ended and not figures.problems:  # those were told when they came
         say(figures.ended)
 
 

@@ -107,6 +107,15 @@ class FileWork(Work[Shot]):
         except OSError:
             return 0  # not made yet
 
+    def sync(self) -> None:
+        """Has the system put on the disk what was written. Called from another thread."""
+        output = self._output
+        if isinstance(output, TimedFolder):
+            output.sync()
+        elif output is not None:
+            with contextlib.suppress(OSError), open(self.path, "r+b") as file:
+                os.fsync(file.fileno())
+
     def open(self) -> None:
         if sys.platform.startswith("linux"):
             with contextlib.suppress(OSError):
@@ -144,6 +153,7 @@ class FileWork(Work[Shot]):
         """Finishes the file; raises what the disk says to that."""
         if self._finished:
             self._stack.close()
+            self.sync()
         else:
             # It broke off: what ended it is already on its way.
             error = sys.exc_info()

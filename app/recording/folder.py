@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections import deque
 from io import TextIOWrapper
 from pathlib import Path
 from types import TracebackType
@@ -27,6 +29,7 @@ class TimedFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.bytes = 0  # written
+        self._fresh: deque[Path] = deque()  # what the system may not have put on the disk yet
         self._list: TextIOWrapper | None = None
         self._last: float | None = None
         self._interval = 1 / 30
@@ -59,6 +62,7 @@ class TimedFolder:
                 self._list.write(f"duration {self._interval:.6f}\n")
             self._list.write(f"file {name}\n")
             self._list.flush()
+            self._fresh.append(self.path / name)
         except OSError as error:
             part.unlink(missing_ok=True)
             raise output_error(
@@ -66,6 +70,15 @@ class TimedFolder:
             ) from error
         self._last = captured_at
         self.bytes += coded.size
+
+    def sync(self) -> None:
+        """Has the system put on the disk what was written. Called from another thread."""
+        paths = [self.path / LIST]
+        while self._fresh:
+            paths.append(self._fresh.popleft())
+        for path in paths:
+            with contextlib.suppress(OSError), open(path, "r+b") as file:
+                os.fsync(file.fileno())
 
     def __exit__(
         self,

@@ -14,6 +14,7 @@ from app.views import View
 
 WHAT = (View.COMPOSITE, View.MATTE, View.FOREGROUND, View.ORIGINAL)
 _ALPHA = View.FOREGROUND
+_LONGEST = 120  # letters of a name, so that its words and its number still fit
 _UNFIT = re.compile(r'[<>:"/\\|?*\x00-\x1f]')
 
 
@@ -85,7 +86,9 @@ def free_name(folder: Path, pattern: str, ending: str, views: Sequence[View]) ->
         stem = time.strftime(pattern)
     except ValueError:
         raise UsageError(f"The name pattern {pattern!r} cannot be used; try %Y-%m-%d.") from None
-    stem = _UNFIT.sub("-", stem).strip(". ") or "Mattecam"
+    stem = _UNFIT.sub("-", stem).strip(". ")[:_LONGEST] or "Mattecam"
+    if not ending:
+        stem = stem.replace(".", "-")  # what follows a point would be taken for an ending
     number = 1
     while True:
         path = folder / f"{stem}{'' if number == 1 else f' ({number})'}{ending}"

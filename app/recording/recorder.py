@@ -8,10 +8,8 @@ is dropped, counted and shown.
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import logging
-import os
 import shutil
 import threading
 import time
@@ -39,11 +37,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RESERVE = 300 * 2**20  # bytes of the disk that are left to everybody else
+# What is left to everybody else of the disk: so many bytes, or this share of a small one.
+RESERVE = 300 * 2**20
+_RESERVED_SHARE = 0.1
 _QUEUE_SECONDS = 2.0
 _QUEUE_BYTES = 192 * 2**20  # of all files' queues together
 _WATCH_EVERY = 0.5
-_SYNC_EVERY = 1.0
+_SYNC_EVERY = 0.3  # with fragments of half a second, the power may take the last second only
 _USUAL_RATE = 30.0
 _DELAY_SHARE = 0.05  # of each picture in the mean that is told
 _TIME_BASE = Fraction(1, 90_000)
@@ -123,7 +123,9 @@ class Recorder:
     rate: the source's nominal pictures a second, asked when the first one comes.
     sound: runs already, and stays the caller's.
     on_done: called once, from a thread of the recorder, when every file is closed.
-    free: bytes free where a file lies.
+    on_trouble: called from a thread of the recorder with a sentence, where the sound goes away or a
+        file breaks off while the rest goes on.
+    room: (bytes free, bytes in all) where a file lies.
     """
 
     def __init__(
@@ -133,7 +135,8 @@ class Recorder:
         rate: Callable[[], float | None] = lambda: None,
         sound: Sound | None = None,
         on_done: Callable[[Figures], None] = lambda _: None,
-        free: Callable[[Path], int] = lambda path: shutil.disk_usage(path).free,
+        on_trouble: Callable[[str], None] = lambda _: None,
+        room: Callable[[Path], tuple[int, int]] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._plan = plan
@@ -141,7 +144,8 @@ class Recorder:
         self._rate = _USUAL_RATE
         self._sound = sound
         self._on_done = on_done
-        self._free = free
+        self._on_trouble = on_trouble
+        self._ask_room = room or _room
         self._clock = clock
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
@@ -153,6 +157,7 @@ class Recorder:
         self._opened = False
         self._delay = 0.0
         self._told = False
+        self._sound_is_gone = False
         self._watches: list[Stage[None]] = []
 
     def start(self) -> None:
@@ -164,6 +169,7 @@ class Recorder:
             if self._state is not State.READY:
                 return
             self._begins = self._clock() + self._plan.countdown
+            self._sound_is_gone = self._sound is not None and self._sound.problem is not None
             self._state = State.RECORDING
             for name, call, seconds in (
                 ("recording", self._look, _WATCH_EVERY),
@@ -324,7 +330,10 @@ class Recorder:
                 problem = str(error) if isinstance(error, MattecamError) else _unexpected(error)
                 file.figures = replace(file.figures, problem=problem)
             file.done = True
+            broken = file.figures.problem
         self._look_if_done()
+        if broken is not None:
+            self._on_trouble(broken)
 
     def _look_if_done(self) -> None:
         with self._changed:
@@ -341,9 +350,13 @@ class Recorder:
         self._on_done(self.figures())
 
     def _look(self) -> None:
-        """Every half second: the limits, the room that is left, and what is written is kept."""
+        """Every half second: the sound, the limits and the room that is left."""
         figures = self.figures()
         plan = self._plan
+        gone = figures.sound_problem is not None
+        if gone and not self._sound_is_gone:
+            self._on_trouble(str(figures.sound_problem))
+        self._sound_is_gone = gone
         if figures.state not in (State.RECORDING, State.PAUSED):
             return
         if plan.seconds is not None and figures.seconds >= plan.seconds:
@@ -352,7 +365,7 @@ class Recorder:
             self.finish(f"The recording ended at {plan.megabytes:g} MB, as you wished.")
         else:
             for file in figures.files:
-                if self._room(file.path) < RESERVE:
+                if self._is_full(file.path):
                     self.finish(
                         f"The recording ended because the disk of {file.path.parent} is nearly "
                         "full; what was recorded can be played. Make room, or choose another "
@@ -363,25 +376,31 @@ class Recorder:
     def _sync(self) -> None:
         """Has the system put on the disk what was written: for when the power goes."""
         with self._lock:
-            paths = [file.figures.path for file in self._files.values() if not file.done]
-        for path in paths:
-            with contextlib.suppress(OSError), open(path, "r+b") as file:
-                os.fsync(file.fileno())
+            works = [file.work for file in self._files.values() if not file.done]
+        for work in works:
+            if work is not None:
+                work.sync()
 
     def _check_room(self, path: Path) -> None:
-        if self._room(path) < RESERVE:
+        if self._is_full(path):
             raise DiskFull(
                 f"The disk of {path.parent} is nearly full: make room, or choose another folder."
             )
 
-    def _room(self, path: Path) -> int:
+    def _is_full(self, path: Path) -> bool:
         for place in (path.absolute(), *path.absolute().parents):
             if place.is_dir():
                 try:
-                    return self._free(place)
+                    free, whole = self._ask_room(place)
                 except OSError:
                     break
-        return RESERVE  # not known: the disk itself will say
+                return free < min(RESERVE, _RESERVED_SHARE * whole)
+        return False  # not known: the disk itself will say
+
+
+def _room(path: Path) -> tuple[int, int]:
+    usage = shutil.disk_usage(path)
+    return usage.free, usage.total
 
 
 class _Watch(Work[None]):

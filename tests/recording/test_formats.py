@@ -187,3 +187,15 @@ def test_a_name_pattern_takes_the_time_and_loses_what_no_file_name_holds(tmp_pat
     name = free_name(tmp_path, "A/b %Y", ".mp4", [View.COMPOSITE]).name
     assert name.startswith("A-b 2")
     assert name.endswith(".mp4")
+
+
+def test_a_folder_of_pictures_may_have_points_in_its_pattern(tmp_path: Path) -> None:
+    path = free_name(tmp_path, "%H.%M.%S take", "", [View.COMPOSITE, View.MATTE])
+    files = files_for(path, [View.COMPOSITE, View.MATTE])
+    Plan(files).check()
+    assert all("." not in file.name for file in files.values())
+
+
+def test_a_name_that_is_too_long_for_a_disk_is_cut(tmp_path: Path) -> None:
+    path = free_name(tmp_path, "a" * 400, ".mp4", [View.COMPOSITE])
+    assert 100 < len(path.name) < 200

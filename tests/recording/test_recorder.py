@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import signal
 import subprocess
 import sys
@@ -128,7 +129,10 @@ def test_a_disk_that_is_nearly_full_ends_it_with_a_playable_file(
     done: list[Figures] = []
     script = Script()
     recorder = Recorder(
-        plan(tmp_path / "a.mp4"), clock=script.clock, free=lambda _: free[0], on_done=done.append
+        plan(tmp_path / "a.mp4"),
+        clock=script.clock,
+        room=lambda _: (free[0], 100 * module.RESERVE),
+        on_done=done.append,
     )
     recorder.start()
     feed(recorder, script, 0, 30)
@@ -139,7 +143,7 @@ def test_a_disk_that_is_nearly_full_ends_it_with_a_playable_file(
 
 
 def test_a_disk_without_room_is_refused_at_the_start(tmp_path: Path) -> None:
-    recorder = Recorder(plan(tmp_path / "a.mp4"), free=lambda _: 1000)
+    recorder = Recorder(plan(tmp_path / "a.mp4"), room=lambda _: (1000, 10**12))
     with pytest.raises(DiskFull, match="make room"):
         recorder.start()
     assert list(tmp_path.iterdir()) == []
@@ -279,3 +283,58 @@ def test_a_disk_that_refuses_leaves_a_playable_file_and_a_sentence(
     assert "can be played" in str(figures.files[0].problem)
     assert figures.state is State.DONE
     assert len(video_times(probe(path))) > 15
+
+
+def test_a_small_disk_keeps_a_tenth_free_not_all_of_itself(tmp_path: Path) -> None:
+    script = Script()
+    room = [30_000_000, 64_000_000]
+    recorder = Recorder(plan(tmp_path / "a.mp4"), clock=script.clock, room=lambda _: tuple(room))  # type: ignore[arg-type,return-value]
+    recorder.start()
+    feed(recorder, script, 0, 10)
+    assert recorder.stop(LONG).files[0].frames == 10
+    room[0] = 6_000_000
+    with pytest.raises(DiskFull):
+        Recorder(plan(tmp_path / "b.mp4"), room=lambda _: tuple(room)).start()  # type: ignore[arg-type,return-value]
+
+
+def test_sound_that_goes_away_and_a_file_that_breaks_off_are_told_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_WATCH_EVERY", 0.01)
+    script, sound = Script(), Click(1000.2)
+    files = {View.COMPOSITE: tmp_path / "a.mp4", View.MATTE: tmp_path / "b.mp4"}
+    told: list[str] = []
+    recorder = Recorder(
+        Plan(files, encoder="libx264"), clock=script.clock, sound=sound, on_trouble=told.append
+    )
+    recorder.start()
+    files[View.MATTE].write_bytes(b"somebody was quicker")
+    feed(recorder, script, 0, 20)
+    sound.problem = "The microphone was pulled out."
+    wait_until(lambda: len(told) == 2)
+    assert "there already" in told[0]
+    assert told[1] == sound.problem
+    assert recorder.stop(LONG).files[0].frames == 20
+
+
+def test_what_was_written_is_put_on_the_disk_while_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_SYNC_EVERY", 0.01)
+    synced: list[str] = []
+    kept = os.fsync
+
+    def fsync(number: int) -> None:
+        synced.append(os.path.basename(os.readlink(f"/proc/self/fd/{number}")))
+        kept(number)
+
+    if not os.path.isdir("/proc/self/fd"):
+        pytest.skip("which file a number stands for is told on Linux only")
+    monkeypatch.setattr(os, "fsync", fsync)
+    script = Script()
+    files = {View.COMPOSITE: tmp_path / "a.mp4", View.MATTE: tmp_path / "pictures"}
+    recorder = Recorder(Plan(files, encoder="libx264"), clock=script.clock)
+    recorder.start()
+    feed(recorder, script, 0, 3)
+    wait_until(lambda: {"a.mp4", "000002.png", "pictures.ffconcat"} <= set(synced))
+    recorder.stop(LONG)
