@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from PyQt6.QtCore import QProcess, Qt, pyqtSignal
+from PyQt6.QtCore import QProcess, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PyQt6.QtWidgets import (
     QFileDialog,
@@ -30,9 +30,9 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.convert_choices import ConvertChoices, Wanted
 from app.gui.gallery import local_files
 from app.gui.icons import icon
-from app.gui.options_form import Choice, Rows
 
 _MAIN = Path(__file__).resolve().parents[2] / "main.py"
 _NICE = 10
@@ -60,10 +60,11 @@ class Clip:
 
 
 class ConvertPanel(QWidget):
-    """failed: a sentence. done: the path of a clip that was made."""
+    """failed: a sentence. done: the path of a clip that was made. clip_opened: of one to play."""
 
     failed = pyqtSignal(str)
     done = pyqtSignal(Path)
+    clip_opened = pyqtSignal(Path)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -81,31 +82,7 @@ class ConvertPanel(QWidget):
         self.add_button = QPushButton(self.tr("Choose clips…"))
         self.add_button.setIcon(icon("plus"))
         self.add_button.clicked.connect(self.ask_for_files)
-        self.background = Choice(
-            (
-                ("", self.tr("The one in use")),
-                ("blur", self.tr("Blur")),
-                ("transparent", self.tr("Transparent")),
-                ("color:#00b140", self.tr("Green")),
-            )
-        )
-        self.ending = Choice(
-            (
-                (".mp4", self.tr("MP4 (H.264)")),
-                (".mkv", self.tr("Matroska (H.264)")),
-                (".webm", self.tr("WebM (VP9, with alpha)")),
-                (".mov", self.tr("MOV (ProRes, with alpha)")),
-            )
-        )
-        self.background.set_value("")
-        self.ending.set_value(".mp4")
-        rows = Rows()
-        rows.add(self.tr("Background"), self.background, self.tr("What comes behind the person."))
-        rows.add(
-            self.tr("Output"),
-            self.ending,
-            self.tr("Beside the clip, with a name of its own; nothing is overwritten."),
-        )
+        self.choices = ConvertChoices()
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setAccessibleName(self.tr("The picture that was converted last"))
@@ -117,6 +94,7 @@ class ConvertPanel(QWidget):
         self.list = QListWidget()
         self.list.setAccessibleName(self.tr("Clips to convert"))
         self.list.setMaximumHeight(140)
+        self.list.itemActivated.connect(self._play)
         self.cancel_button = QPushButton(self.tr("Cancel"))
         self.cancel_button.setToolTip(self.tr("Ends the chosen clip, or the one that is running."))
         self.cancel_button.clicked.connect(self.cancel)
@@ -131,7 +109,15 @@ class ConvertPanel(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(8)
-        for widget in (hint, self.add_button, rows, self.picture, self.bar, self.left, self.list):
+        for widget in (
+            hint,
+            self.add_button,
+            self.choices,
+            self.picture,
+            self.bar,
+            self.left,
+            self.list,
+        ):
             column.addWidget(widget)
         column.addLayout(below)
         self._refresh()
@@ -153,15 +139,12 @@ class ConvertPanel(QWidget):
 
     def add(self, paths: Sequence[Path]) -> None:
         """Into the queue, as the choices are now; begins where nothing runs."""
-        background = self.background.value() or self._background
-        ending = self.ending.value()
-        if background == "transparent" and ending in (".mp4", ".mkv"):
-            ending = ".webm"  # the others cannot be transparent
+        wanted = self.choices.wanted(self._background)
         for path in paths:
             clip = Clip(
                 path,
-                self._free_name(path, ending),
-                ("--background", background, *self._options),
+                self._free_name(path, wanted),
+                ("--background", wanted.background, "--show", wanted.view, *self._options),
             )
             self.queue.append(clip)
             self.list.addItem(clip.item)
@@ -178,6 +161,11 @@ class ConvertPanel(QWidget):
         elif self._running is not None and self._process is not None:
             self._running.fate = Fate.CANCELLED
             self._process.terminate()
+            # Windows cannot ask a program without a window to end; its file plays all the same.
+            ultimatum = QTimer(self._process)
+            ultimatum.setSingleShot(True)
+            ultimatum.timeout.connect(self._process.kill)
+            ultimatum.start(_PATIENCE)
         self._refresh()
 
     def clear(self) -> None:
@@ -188,6 +176,11 @@ class ConvertPanel(QWidget):
         for clip in self.queue:
             self.list.addItem(clip.item)
         self._refresh()
+
+    def _play(self, item: QListWidgetItem) -> None:
+        clip = next((clip for clip in self.queue if clip.item is item), None)
+        if clip is not None and clip.output.exists() and clip.fate is not Fate.RUNNING:
+            self.clip_opened.emit(clip.output)
 
     def end(self) -> None:
         """The window closes: the child closes its file and ends."""
@@ -211,12 +204,11 @@ class ConvertPanel(QWidget):
             event.acceptProposedAction()
             self.add(local_files(event.mimeData()))
 
-    def _free_name(self, path: Path, ending: str) -> Path:
+    def _free_name(self, source: Path, wanted: Wanted) -> Path:
         taken = {clip.output for clip in self.queue}
         number = 1
         while True:
-            tail = "" if number == 1 else f" ({number})"
-            output = path.with_name(f"{path.stem} matted{tail}{ending}")
+            output = wanted.path_for(source, number)
             if not output.exists() and output not in taken:
                 return output
             number += 1

@@ -32,12 +32,14 @@ class Recording(QObject):
     """One recording at a time. Everything here is called from, and told in, Qt's thread.
 
     told: Figures, several times a second while it runs, and None when it is over. level: peak and
-    rms of the microphone in dB. failed: a sentence. done: Figures, when the files are closed.
+    rms of the microphone in dB. failed, noted: a sentence. done: Figures, when all files are
+    closed.
     """
 
     told = pyqtSignal(object)
     level = pyqtSignal(float, float)
     failed = pyqtSignal(str)
+    noted = pyqtSignal(str)
     done = pyqtSignal(object)
     _opened = pyqtSignal(object)
     _ended = pyqtSignal(object)
@@ -123,6 +125,8 @@ class Recording(QObject):
             return
         self._session = job.result()
         self._bridge.add_tap(self._session.recorder.put)
+        if self._session.note:
+            self.noted.emit(self._session.note)
         self._timer.start()
         self._tell()
         if self._stop_when_open:

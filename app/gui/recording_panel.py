@@ -7,11 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QRectF, QSize, Qt, QTimer, pyqtSignal
-from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPalette, QPixmap
+from PyQt6.QtCore import QEvent, QObject, QRectF, QSize, Qt, QTimer, pyqtSignal
+from PyQt6.QtGui import QColor, QIcon, QImage, QPainter, QPaintEvent, QPalette, QPixmap, QShowEvent
 from PyQt6.QtWidgets import (
     QCheckBox,
-    QFileDialog,
     QHBoxLayout,
     QListWidget,
     QListWidgetItem,
@@ -21,14 +20,18 @@ from PyQt6.QtWidgets import (
 )
 
 from app.errors import MattecamError
+from app.gui.folder_control import Folder
 from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, Rows, Switch, Text
 from app.gui.panels import Panel
+from app.gui.quality_control import Quality
+from app.recording.formats import BEST, QUALITIES, SMALLEST
 from app.runtime.job import Job
 from app.settings import LiveSettings, RecordingSettings
 
 if TYPE_CHECKING:
     from app.recording.recorder import Figures
+    from app.sound.devices import MicrophoneInfo
     from app.sound.microphone import Microphone
 
 _DEFAULTS = RecordingSettings()
@@ -193,22 +196,19 @@ class RecordingPanel(Panel):
                 ("", self.tr("Folder of PNGs")),
             )
         )
-        self.quality = Choice(
-            (
-                ("small", self.tr("Small")),
-                ("good", self.tr("Good")),
-                ("best", self.tr("Best")),
-            )
-        )
-        self.microphone = Choice(
-            (("default", self.tr("The system's own")), ("off", self.tr("No sound")))
-        )
+        self.quality = Quality(QUALITIES, minimum=BEST, maximum=SMALLEST)
+        self._microphones: list[tuple[str, str]] = [
+            ("default", self.tr("The system's own")),
+            ("off", self.tr("No sound")),
+        ]
+        self.microphone = Choice(self._microphones)
+        self.microphone.combo.installEventFilter(self)
         self.muted = Switch()
         self.offset = Number(integer=True, minimum=-500, maximum=500, unit=self.tr("ms"))
         self.limit = Number(integer=True, minimum=0, maximum=240, unit=self.tr("min"))
         self.limit_mb = Number(integer=True, minimum=0, maximum=50_000, unit=self.tr("MB"))
         self.countdown = Number(integer=True, minimum=0, maximum=10, unit=self.tr("s"))
-        self.folder = Folder()
+        self.folder = Folder(self.tr("Where the clips are kept"), self.tr("Videos"))
         self.pattern = Text(is_color=False)
         self.open_folder = Switch()
         rows: tuple[tuple[str, str, Control, str], ...] = (
@@ -219,7 +219,12 @@ class RecordingPanel(Panel):
                 self.ending,
                 self.tr("What is transparent needs WebM, MOV or PNGs."),
             ),
-            ("quality", self.tr("Quality"), self.quality, self.tr("Better is larger.")),
+            (
+                "quality",
+                self.tr("Quality"),
+                self.quality,
+                self.tr("Better is larger. As a number, lower is better."),
+            ),
             (
                 "microphone",
                 self.tr("Microphone"),
@@ -267,21 +272,33 @@ class RecordingPanel(Panel):
     # ---- settings --------------------------------------------------------------------------------
 
     def load(self) -> None:
-        def work(_: object) -> list[str]:
+        """Looks which microphones there are."""
+        if self._records or self.listen.isChecked():
+            return  # looking anew would end what is heard
+
+        def work(_: object) -> Sequence[MicrophoneInfo]:
             from app.sound.devices import list_microphones
 
-            return [microphone.name for microphone in list_microphones()]
+            return list_microphones(fresh=True)
 
         Job("microphones", work, on_done=self._listed.emit).start()
+
+    def showEvent(self, event: QShowEvent | None) -> None:  # noqa: N802
+        super().showEvent(event)
+        self.load()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
+        # Who comes near the choice of microphones finds those of now in it.
+        if event is not None and event.type() in (QEvent.Type.Enter, QEvent.Type.FocusIn):
+            self.load()
+        return super().eventFilter(watched, event)
 
     def show_settings(self, settings: LiveSettings) -> None:
         now = self._settings = settings.recording
         self.what.set_value(now.what)
         self.ending.set_value(now.ending)
-        for control, value in ((self.quality, now.quality), (self.microphone, now.microphone)):
-            if all(known != value for known, _ in control.choices):
-                control.set_choices([*control.choices, (value, value)])
-            control.set_value(value)
+        self.quality.set_value(now.quality)
+        self._show_microphone(now.microphone)
         self.muted.set_value(now.muted)
         self.offset.set_value(now.sound_offset_ms)
         self.limit.set_value(now.limit_minutes)
@@ -300,14 +317,30 @@ class RecordingPanel(Panel):
     def _reset_field(self, field: str) -> None:
         self._set(field, getattr(_DEFAULTS, field))
 
-    def _take_microphones(self, job: Job[list[str]]) -> None:
-        if job.error is not None:
-            self.microphone.setToolTip(str(job.error))
-            return
-        known = {value for value, _ in self.microphone.choices}
-        fresh = [(name, name) for name in job.result() if name not in known]
-        self.microphone.set_choices([*self.microphone.choices, *fresh])
-        self.microphone.set_value(self._settings.microphone)
+    def _show_microphone(self, name: str) -> None:
+        choices = list(self._microphones)
+        if all(known != name for known, _ in choices):
+            choices.append((name, self.tr("{0} (not there)").format(name)))
+        self.microphone.set_choices(choices)
+        self.microphone.set_value(name)
+
+    def _take_microphones(self, job: Job[Sequence[MicrophoneInfo]]) -> None:
+        view = self.microphone.combo.view()
+        if view is not None and view.isVisible():
+            return  # nobody likes a list that changes under the mouse
+        self.microphone.combo.setToolTip("" if job.error is None else str(job.error))
+        found = [] if job.error is not None else job.result()
+        self._microphones = [
+            *self._microphones[:2],
+            *(
+                (
+                    info.name,
+                    self.tr("{0} (what you hear)").format(info.name) if info.monitor else info.name,
+                )
+                for info in found
+            ),
+        ]
+        self._show_microphone(self._settings.microphone)
 
     # ---- how it goes -----------------------------------------------------------------------------
 
@@ -421,38 +454,3 @@ class RecordingPanel(Panel):
 
 
 _RGB = QImage.Format.Format_RGB888
-
-
-class Folder(Control):
-    """A folder, chosen in a dialog; empty: the system's own for videos."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._path = ""
-        self.button = QPushButton()
-        self.button.setIcon(icon("folder"))
-        self.button.clicked.connect(self._ask)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.button)
-        self.set_value("")
-
-    def value(self) -> str:
-        return self._path
-
-    def set_value(self, value: Any) -> None:
-        self._path = str(value)
-        self.button.setText(Path(self._path).name if self._path else self.tr("Videos"))
-        self.button.setToolTip(self._path)
-
-    def _ask(self) -> None:
-        dialog = QFileDialog(self, self.tr("Where the clips are kept"), self._path)
-        dialog.setFileMode(QFileDialog.FileMode.Directory)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.fileSelected.connect(self._take)
-        dialog.setModal(False)
-        dialog.show()
-
-    def _take(self, path: str) -> None:
-        self.set_value(path)
-        self.changed.emit(path)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PyQt6.QtCore import QObject, QUrl
-from PyQt6.QtGui import QDesktopServices
+from PyQt6.QtCore import QObject
 
 from app.gui.bridge import Bridge
+from app.gui.convert_options import command_options
 from app.gui.gallery import resolved
 from app.gui.recording import Recording
+from app.gui.show_in_folder import ShowInFolder, play
 
 if TYPE_CHECKING:
     from app.gui.main_window import MainWindow
@@ -30,6 +31,7 @@ class RecordingWiring(QObject):
         self._switch = window.record_switch
         self._live: LiveSettings | None = None
         self._sound_told = False
+        self._show_in_folder = ShowInFolder(self)
         actions = window.actions_
         actions.record_pause.setEnabled(False)
         actions.record.triggered.connect(lambda _=False: self.toggle())
@@ -37,11 +39,13 @@ class RecordingWiring(QObject):
         self._switch.clicked.connect(lambda: self.toggle())
         self._panel.wanted.connect(self.toggle)
         self._panel.pause_wanted.connect(self.recording.pause)
-        self._panel.clip_opened.connect(_open)
+        self._panel.clip_opened.connect(self._open)
         self.recording.told.connect(self._show)
         self.recording.level.connect(self._panel.show_level)
         self.recording.failed.connect(lambda words: window.say("recording", words, "bad"))
         self.recording.done.connect(self._done)
+        self.recording.noted.connect(lambda words: window.say("sound", words, "warn"))
+        self._convert.clip_opened.connect(play)
         self._convert.failed.connect(lambda words: window.say("convert", words, "bad"))
         self._convert.done.connect(self._converted)
 
@@ -62,17 +66,7 @@ class RecordingWiring(QObject):
     def show_settings(self, live: LiveSettings) -> None:
         self._live = live
         self.recording.mute(live.recording.muted)
-        options = ["--weights", live.weights, "--engine", live.engine, "--device", live.device]
-        options += ["--temporal", live.temporal, "--size", live.size]
-        options += [
-            "--norms",
-            live.norms,
-            "--precision",
-            live.precision,
-            "--refine",
-            "on" if live.refine else "off",
-        ]
-        self._convert.use(resolved(live.background), options)
+        self._convert.use(resolved(live.background), command_options(live))
 
     def end(self) -> None:
         self._panel.stop_listening()
@@ -103,9 +97,21 @@ class RecordingWiring(QObject):
             window.say("recording", self.tr("Nothing was recorded: no picture came."), "warn")
         else:
             words = figures.ended or self.tr("Recorded: {0}").format(made[0].name)
-            window.say("recording", words, "info", self.tr("Show it"), lambda: _open(made[0], True))
+            window.say(
+                "recording", words, "info", self.tr("Show it"), lambda: self._open(made[0], True)
+            )
             if self._live is not None and self._live.recording.open_folder:
-                _open(made[0], True)
+                self._open(made[0], True)
+
+    def _open(self, path: Path, in_folder: bool) -> None:
+        if not path.exists():
+            words = self.tr("{0} is not there any more.").format(path.name)
+            self._window.say("recording", words, "warn")
+            self.restore()
+        elif in_folder:
+            self._show_in_folder(path)
+        else:
+            play(path)
 
     def _converted(self, path: Path) -> None:
         self._window.say(
@@ -113,9 +119,5 @@ class RecordingWiring(QObject):
             self.tr("Converted: {0}").format(path.name),
             "info",
             self.tr("Show it"),
-            lambda: _open(path, True),
+            lambda: self._open(path, True),
         )
-
-
-def _open(path: Path, in_folder: bool) -> None:
-    QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent if in_folder else path)))

@@ -19,7 +19,7 @@ from app.sources.base import SourceInfo
 
 # CRF of H.264; lower is better and larger.
 QUALITIES: Mapping[str, int] = {"small": 29, "good": 23, "best": 17}
-_BEST, _SMALLEST = 0, 51
+BEST, SMALLEST = 0, 51
 
 # No B-pictures anywhere here (see encoders), so a fragment may begin with any picture.
 _FRAGMENTS = {
@@ -174,9 +174,9 @@ def crf_of(quality: str) -> int:
     """The CRF that a word or a number stands for. Raises OptionError."""
     if quality in QUALITIES:
         return QUALITIES[quality]
-    if quality.isdecimal() and _BEST <= int(quality) <= _SMALLEST:
+    if quality.isdecimal() and BEST <= int(quality) <= SMALLEST:
         return int(quality)
     raise OptionError(
-        f"The quality is {quality!r}; it may be {', '.join(QUALITIES)}, or a number from {_BEST} "
-        f"(best) to {_SMALLEST} (smallest)."
+        f"The quality is {quality!r}; it may be {', '.join(QUALITIES)}, or a number from {BEST} "
+        f"(best) to {SMALLEST} (smallest)."
     )

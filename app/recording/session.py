@@ -37,6 +37,7 @@ class Session:
     """One recording and its microphone. `open()` may take a while: not in Qt's thread.
 
     on_done: called once, in a thread of the recorder, when every file is closed.
+    note: a sentence for the user, once it is open; empty where all is as they chose.
     """
 
     def __init__(
@@ -48,6 +49,7 @@ class Session:
         on_done: Callable[[Figures], None],
     ) -> None:
         self.microphone: Microphone | None = None
+        self.note = ""
         self._plan = plan
         if settings.microphone != OFF and any(
             format_of(path).sound for path in plan.files.values()
@@ -66,8 +68,12 @@ class Session:
                 self.microphone.__enter__()
             except OptionError:
                 # The chosen one is not plugged in today: the system's own is better than none.
-                self.microphone.name = DEFAULT
+                chosen, self.microphone.name = self.microphone.name, DEFAULT
                 self.microphone.__enter__()
+                self.note = (
+                    f"The microphone {chosen} is not there; the clip has the sound of "
+                    f"{self.microphone.description or 'no other'} instead."
+                )
         try:
             self.recorder.start()
         except BaseException:

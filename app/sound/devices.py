@@ -16,6 +16,20 @@ from app.errors import InputError, OptionError
 from app.sound import server
 
 DEFAULT = "default"
+
+
+class _PortAudio:
+    """What PortAudio keeps for the whole process, and this with it.
+
+    lock: held while devices are looked for or opened. streams: that are open.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.streams = 0
+
+
+PORTAUDIO = _PortAudio()
 MOST_CHANNELS = 2
 
 
@@ -50,14 +64,15 @@ class Found:
 def list_microphones(*, fresh: bool = False) -> Sequence[MicrophoneInfo]:
     """Those that are there now. Raises InputError where the system's sound cannot be used.
 
-    fresh: PortAudio looks again, which would end every stream that is open: only where none is.
+    fresh: PortAudio looks again for what was plugged in, where no stream is open: it would end it.
     """
     sounddevice = load_sounddevice()
-    if fresh:
-        with no_chatter():
-            sounddevice._terminate()
-            sounddevice._initialize()
-    devices, chosen = _query(sounddevice)
+    with PORTAUDIO.lock:
+        if fresh and not PORTAUDIO.streams:
+            with no_chatter():
+                sounddevice._terminate()
+                sounddevice._initialize()
+        devices, chosen = _query(sounddevice)
     sources = _server_sources(devices)
     if sources:
         names = _names(sources)

@@ -21,7 +21,14 @@ from app.runtime.stage import Stage, Work
 from app.sound import server
 from app.sound.arrivals import Arrivals, Lowest
 from app.sound.base import PCM, RATE
-from app.sound.devices import DEFAULT, Found, find_microphone, load_sounddevice, no_chatter
+from app.sound.devices import (
+    DEFAULT,
+    PORTAUDIO,
+    Found,
+    find_microphone,
+    load_sounddevice,
+    no_chatter,
+)
 from app.sound.follower import Follower
 from app.sound.ring import Ring
 
@@ -124,7 +131,8 @@ class Microphone:
         """Raises OptionError where no microphone is called so but others are there."""
         with self._lock:
             try:
-                self._found = find_microphone(self.name)
+                with PORTAUDIO.lock:
+                    self._found = find_microphone(self.name)
                 self.channels = self._found.channels
                 self._ring = Ring(self.channels)
                 self._stage = Stage(
@@ -161,7 +169,8 @@ class Microphone:
     def _listen(self, found: Found) -> None:
         """Raises InputError where it is busy, or has just gone."""
         sounddevice = load_sounddevice()
-        with no_chatter(), server.routed(found.source if found.routed else None):
+        route = server.routed(found.source if found.routed else None)
+        with PORTAUDIO.lock, no_chatter(), route:
             rate = _rate_of(sounddevice, found)
             self._follower, self._arrivals = Follower(rate, self.channels), Arrivals()
             self._heard_at = self._clock() + _WARMS_UP
@@ -176,6 +185,7 @@ class Microphone:
                     latency="high",
                     callback=self._called,
                 )
+                PORTAUDIO.streams += 1
                 self._stream.start()
             except sounddevice.PortAudioError as error:
                 self._let_go()
@@ -187,8 +197,10 @@ class Microphone:
     def _let_go(self) -> None:
         stream, self._stream = self._stream, None
         if stream is not None:
-            with contextlib.suppress(Exception):  # a device that is gone cannot be closed properly
-                stream.close()
+            with PORTAUDIO.lock:
+                PORTAUDIO.streams -= 1
+                with contextlib.suppress(Exception):  # what is gone cannot be closed properly
+                    stream.close()
 
     # ---- in the watch's thread -------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,13 +10,16 @@ from typing import Any
 
 import pytest
 from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFileDialog
 
+from app.gui.convert_options import command_options
 from app.gui.convert_panel import ConvertPanel, Fate
 from app.gui.main_window import MainWindow
 from app.gui.record_switch import RecordSwitch, clock, megabytes
 from app.gui.recording_panel import LevelMeter, RecordingPanel
 from app.recording.recorder import Figures, FileFigures, State
 from app.settings import LiveSettings, RecordingSettings
+from app.sound import devices
 from app.views import View
 
 LONG = 20_000
@@ -149,7 +153,7 @@ def test_several_clips_are_converted_one_after_the_other(
     assert [clip.fate for clip in panel.queue] == [Fate.DONE, Fate.FAILED, Fate.DONE]
     assert said == ["bad.mp4: bad.mp4 is not a video."]
     assert (tmp_path / "a matted.mp4").read_text() == (
-        "--background color:#ff0000 --engine null --progress-json"
+        "--background color:#ff0000 --show composite --engine null --progress-json"
     )
     assert (tmp_path / "a matted (2).mp4").exists()
 
@@ -175,6 +179,104 @@ def test_a_conversion_shows_how_far_it_is_and_can_be_cancelled(
 def test_transparent_goes_into_a_file_that_can_hold_it(
     qtbot: Any, panel: ConvertPanel, tmp_path: Path
 ) -> None:
-    panel.background.set_value("transparent")
+    panel.choices.background.set_value("transparent")
     panel.add([tmp_path / "a.mov"])
     assert panel.queue[0].output.name == "a matted.webm"
+    # Behind the matte alone there is no background to be transparent.
+    panel.choices.view.set_value("matte")
+    assert panel.choices.wanted("blur").ending == ".mp4"
+    panel.choices.view.set_value("foreground")
+    assert panel.choices.wanted("blur").ending == ".webm"
+
+
+def test_a_conversion_takes_any_picture_and_goes_to_any_folder(
+    qtbot: Any, panel: ConvertPanel, tmp_path: Path
+) -> None:
+    combo = panel.choices.background.combo
+    at = combo.findText("A picture or clip…")
+    combo.setCurrentIndex(at)
+    combo.activated.emit(at)
+    dialog = panel.findChild(QFileDialog)
+    assert dialog is not None
+    assert panel.choices.background.value() == ""  # until one is chosen
+    dialog.fileSelected.emit(str(tmp_path / "beach.jpg"))
+    assert combo.currentText() == "beach.jpg"
+    folder = tmp_path / "results"
+    folder.mkdir()
+    panel.choices.folder.set_value(str(folder))
+    panel.choices.ending.set_value(".mkv")
+    panel.add([tmp_path / "a.mov"])
+    qtbot.waitUntil(lambda: panel.queue[0].fate is Fate.DONE, timeout=LONG)
+    assert f"--background {tmp_path / 'beach.jpg'}" in (folder / "a matted.mkv").read_text()
+    with qtbot.waitSignal(panel.clip_opened, timeout=LONG) as opened:
+        panel.list.itemActivated.emit(panel.queue[0].item)
+    assert opened.args == [folder / "a matted.mkv"]
+
+
+def test_a_clip_is_treated_as_the_live_picture_is() -> None:
+    live = LiveSettings().but(
+        edge="edge:shift=-1.5,feather=2.0,contrast=10",
+        steps=("clean-plate:/room.png", "persons:2"),
+        light=("wrap:0.6",),
+        refine=False,
+    )
+    options = command_options(live)
+    pairs = dict(itertools.pairwise(options))
+    assert pairs["--edge-shift"] == "-1.5"
+    assert pairs["--edge-contrast"] == "10"
+    assert pairs["--persons"] == "2"
+    assert pairs["--light"] == "wrap:0.6"
+    assert pairs["--refine"] == "off"
+    assert "--clean-plate" not in options  # of the camera's own room
+
+
+def test_quality_is_three_words_and_a_number(qtbot: Any) -> None:
+    panel = RecordingPanel()
+    qtbot.addWidget(panel)
+    panel.show_settings(LiveSettings())
+    assert panel.quality.value() == "good"
+    assert panel.quality.number.value() == 23
+    with qtbot.waitSignal(panel.changes) as changed:
+        panel.quality.number.slider.setValue(30)
+    assert changed.args[0]["recording"]["quality"] == "30"
+    panel.show_settings(LiveSettings().but(**changed.args[0]))
+    assert panel.quality.word.combo.currentText() == "By number"
+    assert panel.quality.value() == "30"
+
+
+def test_a_microphone_that_is_away_stays_chosen_and_says_so(
+    qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        devices,
+        "list_microphones",
+        lambda *, fresh: [
+            devices.MicrophoneInfo("Room mic", 1, default=True),
+            devices.MicrophoneInfo("Monitor of Speakers", 2, monitor=True),
+        ],
+    )
+    panel = RecordingPanel()
+    qtbot.addWidget(panel)
+    recording = RecordingSettings(microphone="Headset").model_dump()
+    panel.show_settings(LiveSettings().but(recording=recording))
+    panel.load()
+    combo = panel.microphone.combo
+    qtbot.waitUntil(lambda: combo.findText("Room mic") >= 0, timeout=LONG)
+    assert combo.currentText() == "Headset (not there)"
+    assert combo.findText("Monitor of Speakers (what you hear)") >= 0
+    assert panel.microphone.value() == "Headset"
+
+
+def test_a_clip_that_was_deleted_is_taken_off_the_list(
+    qtbot: Any, open_window: Callable[..., MainWindow], silent: Path
+) -> None:
+    window = open_window()
+    silent.mkdir()
+    clip = silent / "gone.mp4"
+    clip.write_bytes(b"")
+    window.remember_clips((str(clip),))
+    window.recording.restore()
+    assert window.side.recording.clips.count() == 1
+    clip.unlink()
+    window.side.recording.play.click()
+    assert window.side.recording.clips.count() == 0
