@@ -26,6 +26,7 @@ from PyQt6.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -36,6 +37,7 @@ from app.gui.icons import icon
 
 _MAIN = Path(__file__).resolve().parents[2] / "main.py"
 _NICE = 10
+_PICTURE_HEIGHT = 160
 _PATIENCE = 3000  # milliseconds that a child gets to close its file
 
 
@@ -85,9 +87,12 @@ class ConvertPanel(QWidget):
         self.choices = ConvertChoices()
         self.picture = QLabel()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        # However wide a picture is, the panel keeps its width.
+        self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.picture.setAccessibleName(self.tr("The picture that was converted last"))
         self.bar = QProgressBar()
         self.bar.setAccessibleName(self.tr("Progress"))
+        self.bar.setTextVisible(False)
         self.left = QLabel()
         self.left.setProperty("muted", True)
         self.left.setWordWrap(True)
@@ -263,7 +268,9 @@ class ConvertPanel(QWidget):
         left = told.get("seconds_left")
         if isinstance(left, (int, float)):
             minutes, seconds = divmod(round(left), 60)
-            self.left.setText(self.tr("{0}:{1:02d} left").format(minutes, seconds))
+            share = 100 * self.bar.value() // max(1, self.bar.maximum())
+            words = self.tr("{0}% · {1}:{2:02d} left")
+            self.left.setText(words.format(share, minutes, seconds))
         else:
             self.left.setText(self.tr("{0} frames").format(frames))
         coded = told.get("picture")
@@ -274,7 +281,14 @@ class ConvertPanel(QWidget):
             except binascii.Error:
                 return
             if there:
-                self.picture.setPixmap(pixmap)
+                self.picture.setPixmap(
+                    pixmap.scaled(
+                        max(64, self.bar.width()),
+                        _PICTURE_HEIGHT,
+                        Qt.AspectRatioMode.KeepAspectRatio,
+                        Qt.TransformationMode.SmoothTransformation,
+                    )
+                )
                 self.picture.show()
 
     def _not_started(self, error: QProcess.ProcessError) -> None:

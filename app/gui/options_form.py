@@ -71,7 +71,8 @@ class Control(QWidget):
 class Number(Control):
     """A slider with its number, or the number alone where the range is open.
 
-    integer: whole numbers only. optional: the lowest place means None, "automatic".
+    integer: whole numbers only. optional: the lowest place means None, "automatic". lowest: words
+    that stand for the lowest number.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Number(Control):
         unit: str = "",
         optional: bool = False,
         decimals: int | None = None,
+        lowest: str = "",
     ) -> None:
         super().__init__()
         self._integer, self._optional = integer, optional
@@ -116,6 +118,8 @@ class Number(Control):
             self._spin.setSuffix(f" {unit}")
         if optional:
             self._spin.setSpecialValueText(self.tr("automatic"))
+        elif lowest:
+            self._spin.setSpecialValueText(lowest)
         self.slider: QSlider | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

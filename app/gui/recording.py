@@ -148,5 +148,4 @@ class Recording(QObject):
         self._bridge.remove_tap(session.recorder.put)
         session.close()
         self.told.emit(None)
-        self.level.emit(-60.0, -60.0)
         self.done.emit(figures)

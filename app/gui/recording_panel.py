@@ -25,6 +25,7 @@ from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, Rows, Switch, Text
 from app.gui.panels import Panel
 from app.gui.quality_control import Quality
+from app.gui.record_switch import megabytes
 from app.recording.formats import BEST, QUALITIES, SMALLEST
 from app.runtime.job import Job
 from app.settings import LiveSettings, RecordingSettings
@@ -58,6 +59,11 @@ class LevelMeter(QWidget):
         self.setAccessibleDescription(f"{peak:.0f} dB")
         self.update()
 
+    def rest(self) -> None:
+        """Nobody listens any more."""
+        self.peak = _FLOOR
+        self.show_level(_FLOOR, _FLOOR)
+
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
         painter = QPainter(self)
         painter.setPen(Qt.PenStyle.NoPen)
@@ -76,6 +82,18 @@ class LevelMeter(QWidget):
 
 def _share(decibels: float) -> float:
     return max(0.0, min(1.0, 1 - decibels / _FLOOR))
+
+
+class Level(Control):
+    """The meter, and the button beside it that tries the microphone; it has no value."""
+
+    def __init__(self, meter: LevelMeter, button: QPushButton) -> None:
+        super().__init__()
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(8)
+        row.addWidget(meter, 1)
+        row.addWidget(button)
 
 
 class Views(Control):
@@ -142,19 +160,17 @@ class RecordingPanel(Panel):
         buttons.addWidget(self.record_button, 1)
         buttons.addWidget(self.pause_button, 1)
         self.box.addLayout(buttons)
-        self.rows = Rows()
-        self._make_controls()
-        self.box.addWidget(self.rows)
         self.meter = LevelMeter()
-        self.listen = QPushButton(self.tr("Try the microphone"))
+        self.listen = QPushButton(self.tr("Try it"))
         self.listen.setCheckable(True)
         self.listen.setToolTip(
             self.tr("Listens, and shows how loud it is; nothing is recorded or sent.")
         )
-        self.listen.setAccessibleName(self.listen.text())
+        self.listen.setAccessibleName(self.tr("Try the microphone"))
         self.listen.toggled.connect(self._listen)
-        self.box.addWidget(self.meter)
-        self.box.addWidget(self.listen)
+        self.rows = Rows()
+        self._make_controls()
+        self.box.addWidget(self.rows)
         self.clips = QListWidget()
         self.clips.setIconSize(_THUMBNAIL)
         self.clips.setAccessibleName(self.tr("The last clips"))
@@ -205,9 +221,12 @@ class RecordingPanel(Panel):
         self.microphone.combo.installEventFilter(self)
         self.muted = Switch()
         self.offset = Number(integer=True, minimum=-500, maximum=500, unit=self.tr("ms"))
-        self.limit = Number(integer=True, minimum=0, maximum=240, unit=self.tr("min"))
-        self.limit_mb = Number(integer=True, minimum=0, maximum=50_000, unit=self.tr("MB"))
-        self.countdown = Number(integer=True, minimum=0, maximum=10, unit=self.tr("s"))
+        never, none = self.tr("never"), self.tr("none")
+        self.limit = Number(integer=True, minimum=0, maximum=240, unit=self.tr("min"), lowest=never)
+        self.limit_mb = Number(
+            integer=True, minimum=0, maximum=50_000, unit=self.tr("MB"), lowest=never
+        )
+        self.countdown = Number(integer=True, minimum=0, maximum=10, unit=self.tr("s"), lowest=none)
         self.folder = Folder(self.tr("Where the clips are kept"), self.tr("Videos"))
         self.pattern = Text(is_color=False)
         self.open_folder = Switch()
@@ -231,6 +250,7 @@ class RecordingPanel(Panel):
                 self.microphone,
                 self.tr("It is heard only while you record, or try it."),
             ),
+            ("", self.tr("Level"), Level(self.meter, self.listen), self.tr("How loud it is.")),
             ("muted", self.tr("Mute"), self.muted, self.tr("Silence is recorded.")),
             (
                 "sound_offset_ms",
@@ -243,13 +263,13 @@ class RecordingPanel(Panel):
                 "limit_minutes",
                 self.tr("End after"),
                 self.limit,
-                self.tr("It ends by itself; 0 is never."),
+                self.tr("The recording ends by itself after so long."),
             ),
             (
                 "limit_mb",
                 self.tr("End at"),
                 self.limit_mb,
-                self.tr("It ends by itself at this size; 0 is never."),
+                self.tr("The recording ends by itself at this size."),
             ),
             ("folder", self.tr("Folder"), self.folder, self.tr("Where the clips are kept.")),
             (
@@ -266,8 +286,11 @@ class RecordingPanel(Panel):
             ),
         )
         for field, title, control, tooltip in rows:
-            self.rows.add(title, control, tooltip, partial(self._reset_field, field))
-            control.changed.connect(partial(self._set, field))
+            if field:
+                self.rows.add(title, control, tooltip, partial(self._reset_field, field))
+                control.changed.connect(partial(self._set, field))
+            else:
+                self.rows.add(title, control, tooltip)
 
     # ---- settings --------------------------------------------------------------------------------
 
@@ -350,9 +373,13 @@ class RecordingPanel(Panel):
         self.record_button.setText(self.tr("Record") if figures is None else self.tr("Stop"))
         self.record_button.setIcon(icon("record" if figures is None else "stop"))
         self.pause_button.setEnabled(self._records)
-        self.pause_button.setChecked(figures is not None and figures.state.value == "paused")
+        paused = figures is not None and figures.state.value == "paused"
+        self.pause_button.setChecked(paused)
+        self.pause_button.setText(self.tr("Resume") if paused else self.tr("Pause"))
         if self._records:
             self.listen.setChecked(False)
+        else:
+            self.meter.rest()
         self.listen.setEnabled(not self._records)
 
     def show_level(self, peak: float, rms: float) -> None:
@@ -394,7 +421,7 @@ class RecordingPanel(Panel):
         microphone, self._microphone = self._microphone, None
         if microphone is not None:
             microphone.__exit__(None, None, None)
-        self.meter.show_level(_FLOOR, _FLOOR)
+        self.meter.rest()
 
     def _show_own_level(self) -> None:
         if self._microphone is not None:
@@ -408,7 +435,7 @@ class RecordingPanel(Panel):
         self.clips.clear()
         there = [path for path in paths if path.exists()]
         for path in there:
-            item = QListWidgetItem(path.name)
+            item = QListWidgetItem(_words(path))
             item.setData(Qt.ItemDataRole.UserRole, str(path))
             item.setToolTip(str(path))
             item.setIcon(icon("video"))
@@ -451,6 +478,15 @@ class RecordingPanel(Panel):
         if not self.clips.count():
             for widget in (self.clips, self.play, self.show_folder):
                 widget.setVisible(False)
+
+
+def _words(path: Path) -> str:
+    """Its name and, of a file, its size."""
+    try:
+        size = path.stat().st_size if path.is_file() else 0
+    except OSError:
+        size = 0
+    return f"{path.name}\n{megabytes(size)}" if size else path.name
 
 
 _RGB = QImage.Format.Format_RGB888

@@ -163,7 +163,7 @@ def test_a_conversion_shows_how_far_it_is_and_can_be_cancelled(
 ) -> None:
     panel.show()
     panel.add([tmp_path / "slow.mp4", tmp_path / "slow2.mp4"])
-    qtbot.waitUntil(lambda: panel.left.text() == "1:05 left", timeout=LONG)
+    qtbot.waitUntil(lambda: panel.left.text() == "50% · 1:05 left", timeout=LONG)
     assert (panel.bar.value(), panel.bar.maximum()) == (5, 10)
     panel.list.setCurrentRow(1)
     panel.cancel()
