@@ -4,9 +4,17 @@ He, Sun and Tang, "Guided image filtering", PAMI 2013, eq. 19 and 20, with a col
 Sun, "Fast guided filter", 2015: around each pixel alpha is taken as linear in the picture's
 colours, a . I + b. The coefficients are fitted on a small grid, where they are smooth, and used at
 the frame's size, where the picture has what the network never saw. Only the band is changed.
+
+The picture's noise, and a room that moves behind a still edge, would make the led edge flicker
+where the matte does not. So the step from the enlarged alpha e to the led one changes slowly, as
+long as e stays as it was:
+
+    d[t] = led[t] - e[t];   d[t] += keep s (d[t-1] - d[t]),   s = 1 - |e[t] - e[t-1]| / 0.1, from 0
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -14,6 +22,7 @@ import numpy as np
 from app.frames import RGB, Alpha, Alpha8
 from app.halving import halved_to
 from app.refine.band import Band, Float
+from app.temporal.neighbours import LONGEST_STEP
 
 # The short side of the small grid, in pixels; a larger one gains nothing and costs more.
 SHORT_SIDE = 144
@@ -28,15 +37,55 @@ _SHARE = np.float32(0.55)
 _TRUST = np.float32(6.0)
 # What the enlarged alpha has to have for the person or the room to be sure, of 255.
 _SURE = 5
+# How much of the last step stays where the edge does. Flicker falls to a quarter of what it is
+# without; more keeps hair behind that moves.
+_KEPT = np.float32(0.7)
+# The edge moved where the enlarged alpha differs by so many levels from the last one.
+_MOVED = np.float32(25.5)
 
 
-def lead(alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, small: RGB | None = None) -> Alpha8:
-    """`enlarged` with its band led by the picture.
+@dataclass(frozen=True, eq=False)
+class _Past:
+    """enlarged, led: uint8 (H, W). at: seconds."""
 
-    alpha: float32 (h, w) in [0, 1], the network's. enlarged: the same at the frame's size, uint8
-    (H, W). rgb: the frame, uint8 (H, W, 3). small: `rgb` halved to `SHORT_SIDE`, where the caller
-    has that already. Gives `enlarged` itself where there is no band.
-    """
+    enlarged: Alpha8
+    led: Alpha8
+    at: float
+
+
+class Guide:
+    """Leads the edge of one stream of pictures. Used from one thread."""
+
+    def __init__(self) -> None:
+        self._past: _Past | None = None
+
+    def reset(self) -> None:
+        """The next picture has nothing to do with the last one."""
+        self._past = None
+
+    def lead(
+        self, alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, at: float, small: RGB | None = None
+    ) -> Alpha8:
+        """`enlarged` with its band led by the picture. Neither is written to, now or later.
+
+        alpha: float32 (h, w) in [0, 1], the network's. enlarged: the same at the frame's size,
+        uint8 (H, W). rgb: the frame, uint8 (H, W, 3). at: when it was taken, in seconds. small:
+        `rgb` halved to `SHORT_SIDE`, where the caller has that already. Gives `enlarged` itself
+        where there is no band.
+        """
+        past = self._past
+        if past is not None and not (
+            past.led.shape == enlarged.shape and 0 <= at - past.at <= LONGEST_STEP
+        ):
+            past = None
+        led = _led(
+            alpha, enlarged, rgb, past, halved_to(rgb, SHORT_SIDE) if small is None else small
+        )
+        self._past = _Past(enlarged, led, at)
+        return led
+
+
+def _led(alpha: Alpha, enlarged: Alpha8, rgb: RGB, past: _Past | None, small: RGB) -> Alpha8:
     unsure = cv2.inRange(alpha, _SURE / 255, 1 - _SURE / 255)
     unsure = np.asarray(cv2.dilate(unsure, np.ones((3, 3), np.uint8)), np.uint8) & np.uint8(1)
     height, width = enlarged.shape
@@ -46,8 +95,7 @@ def lead(alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, small: RGB | None = None) 
         return enlarged
     scale = min(1.0, SHORT_SIDE / min(alpha.shape))
     size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-    picture = halved_to(rgb, SHORT_SIDE) if small is None else small
-    picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    picture = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
     coefficients = band.sample(_fitted(picture, coarse))
     colours = rgb.reshape(-1, 3).take(band.at, axis=0)
@@ -64,7 +112,18 @@ def lead(alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, small: RGB | None = None) 
     trust = base * (255 - base)
     trust *= _TRUST / np.float32(255 * 255)
     led *= np.minimum(trust, _SHARE, out=trust)
+    if past is not None:
+        then = past.enlarged.reshape(-1).take(band.at).astype(np.float32)
+        step = past.led.reshape(-1).take(band.at) - then
+        then -= base
+        kept = np.abs(then, out=then)
+        kept *= -_KEPT / _MOVED
+        kept += _KEPT
+        step -= led
+        step *= np.maximum(kept, 0, out=kept)
+        led += step
     led += base
+    np.clip(led, 0, 255, out=led)
     led += np.float32(0.5)  # the cut to whole numbers then rounds
     flat[band.at] = led.astype(np.uint8)
     return out

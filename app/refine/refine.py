@@ -11,7 +11,7 @@ from app.frames import Alpha, Alpha8, Cutout, Matte
 from app.halving import halved_to
 from app.refine.edge import EdgeTool
 from app.refine.foreground import estimate_foreground
-from app.refine.guided import SHORT_SIDE, lead
+from app.refine.guided import SHORT_SIDE, Guide
 
 
 class Refine:
@@ -27,6 +27,7 @@ class Refine:
     def __init__(self, *, colours: bool, edge: EdgeTool | None = None) -> None:
         self._colours = colours
         self._edge = edge
+        self._guide = Guide()
 
     def push(self, item: Matte) -> Iterable[Cutout]:
         rgb = item.frame.rgb
@@ -34,7 +35,7 @@ class Refine:
         foreground = rgb
         if self._colours:
             small = halved_to(rgb, SHORT_SIDE)
-            alpha = lead(item.alpha, alpha, rgb, small=small)
+            alpha = self._guide.lead(item.alpha, alpha, rgb, at=item.frame.captured_at, small=small)
             foreground = estimate_foreground(rgb, alpha, small=small)
         if self._edge is not None:
             # Last: the colours follow from the alpha that is true of the picture.
@@ -44,7 +45,8 @@ class Refine:
     def flush(self) -> Iterable[Cutout]:
         return ()
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        self._guide.reset()
 
 
 def enlarge(alpha: Alpha, size: tuple[int, int]) -> Alpha8:

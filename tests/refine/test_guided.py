@@ -8,12 +8,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from app.evaluation.metrics import flicker as metrics_flicker
 from app.evaluation.metrics import from_uint8, grad, mad
 from app.refine.band import Band
-from app.refine.guided import lead
+from app.refine.guided import Guide
 from app.refine.refine import enlarge
 
 RNG = np.random.default_rng(3)
+
+
+def lead_once(alpha: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    return Guide().lead(alpha, enlarged, picture, at=0.0)
 
 
 def person(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +46,7 @@ def test_it_beats_the_bilinear_one_on_fine_edges(grid: tuple[int, int]) -> None:
     small = cv2.resize(true, grid, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     small = cv2.GaussianBlur(small, (0, 0), 1.0)  # the network is no camera
     plainly = enlarge(small, (1280, 720))
-    led = lead(small, plainly, picture)
+    led = lead_once(small, plainly, picture)
     truth = from_uint8(true)
     for metric in (mad, grad):
         assert metric(from_uint8(led), truth) < 0.95 * metric(from_uint8(plainly), truth)
@@ -51,7 +56,7 @@ def test_what_is_sure_is_left_alone() -> None:
     picture, true = person((640, 360))
     small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     plainly = enlarge(small, (640, 360))
-    led = lead(small, plainly, picture)
+    led = lead_once(small, plainly, picture)
     unsure = cv2.dilate(((small > 0.01) & (small < 0.99)).astype(np.uint8), np.ones((5, 5)))
     sure = cv2.resize(unsure, (640, 360), interpolation=cv2.INTER_LINEAR) == 0
     assert sure.any()
@@ -63,7 +68,7 @@ def test_where_person_and_room_are_alike_nothing_is_invented() -> None:
     grey = np.full((360, 640, 3), 128, np.uint8)
     small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     plainly = enlarge(small, (640, 360))
-    difference = cv2.absdiff(lead(small, plainly, grey), plainly)
+    difference = cv2.absdiff(lead_once(small, plainly, grey), plainly)
     assert difference.mean() < 4
 
 
@@ -71,7 +76,7 @@ def test_without_a_band_it_gives_back_what_it_got() -> None:
     picture = np.zeros((36, 64, 3), np.uint8)
     alpha = np.ones((9, 16), np.float32)
     plainly = enlarge(alpha, (64, 36))
-    assert lead(alpha, plainly, picture) is plainly
+    assert lead_once(alpha, plainly, picture) is plainly
 
 
 def test_what_went_in_is_left_as_it_was() -> None:
@@ -79,7 +84,7 @@ def test_what_went_in_is_left_as_it_was() -> None:
     alpha = RNG.random((9, 16), np.float32)
     plainly = enlarge(alpha, (64, 36))
     before = plainly.copy(), picture.copy(), alpha.copy()
-    lead(alpha, plainly, picture)
+    lead_once(alpha, plainly, picture)
     for now, was in zip((plainly, picture, alpha), before, strict=True):
         assert np.array_equal(now, was)
 
@@ -92,7 +97,7 @@ def test_what_went_in_is_left_as_it_was() -> None:
 def test_any_sizes_go_through(frame: tuple[int, int], grid: tuple[int, int]) -> None:
     picture = RNG.integers(0, 255, (frame[1], frame[0], 3), np.uint8)
     alpha = RNG.random((grid[1], grid[0]), np.float32)
-    led = lead(alpha, enlarge(alpha, frame), picture)
+    led = lead_once(alpha, enlarge(alpha, frame), picture)
     assert led.shape == (frame[1], frame[0])
     assert led.dtype == np.uint8
 
@@ -107,3 +112,77 @@ def test_a_sample_is_what_resize_gives(width: int, height: int, w: int, h: int) 
         return
     whole = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
     assert np.allclose(Band.of(mask).sample(small), whole[mask], atol=0.02)
+
+
+PICTURE, TRUE = person((640, 360))
+
+
+def led_over_noise(guides: list[Guide], *, every: float = 1 / 30) -> np.ndarray:
+    """A still edge, as a camera with noise sees it ten times: float32 (10, H, W) in [0, 1]."""
+    small = cv2.resize(TRUE, (256, 144), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    plainly = enlarge(small, (640, 360))
+    camera = np.random.default_rng(11)
+    led = []
+    for index in range(10):
+        noise = camera.normal(0, 6, PICTURE.shape)
+        noisy = np.clip(PICTURE + noise, 0, 255).astype(np.uint8)
+        guide = guides[index % len(guides)]
+        led.append(from_uint8(guide.lead(small, plainly, noisy, at=index * every)))
+    return np.stack(led)
+
+
+def test_noise_makes_a_still_edge_flicker_less_than_half_as_much_as_without_a_memory() -> None:
+    def flicker(led: np.ndarray) -> float:
+        return float(
+            np.mean([metrics_flicker(tuple(led[at : at + 3])) for at in range(len(led) - 2)])
+        )
+
+    remembered = flicker(led_over_noise([Guide()])[2:])
+    forgotten = flicker(led_over_noise([Guide() for _ in range(10)])[2:])
+    assert forgotten > 0
+    assert remembered < 0.5 * forgotten
+
+
+def test_a_gap_in_time_or_a_reset_forgets() -> None:
+    fresh = led_over_noise([Guide() for _ in range(10)])
+    assert np.array_equal(led_over_noise([Guide()], every=1.0), fresh)
+    assert not np.array_equal(led_over_noise([Guide()]), fresh)
+    guide = Guide()
+    picture, true = person((640, 360))
+    small = cv2.resize(true, (256, 144), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    plainly = enlarge(small, (640, 360))
+    first = guide.lead(small, plainly, picture, at=0.0)
+    guide.lead(1 - small, 255 - plainly, picture[::-1].copy(), at=0.1)
+    guide.reset()
+    assert np.array_equal(guide.lead(small, plainly, picture, at=0.2), first)
+
+
+def test_an_edge_that_moves_is_led_as_if_for_the_first_time() -> None:
+    picture, true = person((640, 360))
+    guide = Guide()
+    for index, by in enumerate((0, 60)):
+        moved, truth = (np.ascontiguousarray(np.roll(one, by, axis=1)) for one in (picture, true))
+        small = cv2.resize(truth, (256, 144), interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+        plainly = enlarge(small, (640, 360))
+        led = guide.lead(small, plainly, moved, at=index / 30)
+        fresh = lead_once(small, plainly, moved)
+    # Where the edge is and was not.
+    new = (cv2.absdiff(plainly, np.roll(plainly, -60, axis=1)) > 40) & (plainly > 40)
+    assert new.any()
+    assert cv2.absdiff(led, fresh)[new].mean() < 3
+
+
+@settings(max_examples=20)
+@given(st.lists(st.integers(0, 255), min_size=2, max_size=5))
+def test_what_is_remembered_never_leaves_the_scale(values: list[int]) -> None:
+    guide = Guide()
+    random = np.random.default_rng(sum(values))
+    for index, value in enumerate(values):
+        alpha = np.clip(random.normal(value / 255, 0.1, (9, 16)), 0, 1).astype(np.float32)
+        plainly = enlarge(alpha, (64, 36))
+        led = guide.lead(
+            alpha, plainly, random.integers(0, 255, (36, 64, 3), np.uint8), at=index / 30
+        )
+        # Beyond the scale it would come out at the other end.
+        far = np.abs(led.astype(int) - plainly.astype(int)).max()
+        assert far <= 0.55 * 255 + 2

@@ -66,6 +66,19 @@ def test_no_pixel_of_a_still_picture_leaves_and_is_back_one_frame_later(
         assert not (abs(now - before) > 0.1 and abs(after - before) <= 0.1 - 1e-3)
 
 
+def test_flicker_of_a_still_edge_is_removed_while_the_room_moves_behind_it() -> None:
+    room = RNG.integers(0, 255, (72, 200, 3), np.uint8)
+    mattes = []
+    for index, value in enumerate([1.0, 1.0, 0.2, 1.0, 0.3, 1.0, 1.0]):
+        alpha = np.zeros((36, 48), np.float32)
+        alpha[:, 24:] = 1.0
+        alpha[20, 24] = value
+        behind = np.ascontiguousarray(room[:, 12 * index : 12 * index + 96])
+        mattes.append(matte(alpha, index, picture=behind))
+    out = through("steady", mattes)
+    assert min(float(m.alpha[20, 24]) for m in out) > 0.9
+
+
 @pytest.mark.parametrize("spec", LOOKING)
 def test_a_hand_that_is_there_for_one_frame_is_kept(spec: str) -> None:
     hand = ROOM.copy()
