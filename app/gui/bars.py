@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.engines.base import EngineInfo
 
 _SOURCE_WIDTH = 260  # pixels; a longer name is shortened in its middle
+_SLACK = 64  # pixels that must be free on top before the words come back, so that none flickers
 
 
 class ShortenedLabel(QLabel):
@@ -113,7 +114,7 @@ class Strip(QWidget):
 class BottomBar(QWidget):
     """The outputs' switches, what one does in a call, and the line of truth.
 
-    Where there is no room for all words, the buttons show their pictures alone.
+    words_shown: whether there is room for the buttons' words beside their pictures.
     """
 
     def __init__(self, actions: Actions) -> None:
@@ -143,7 +144,7 @@ class BottomBar(QWidget):
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
         full = super().minimumSizeHint()
-        return full - QSize(self._words_width if self._words_shown else 0, 0)
+        return full - QSize(self._words_width if self.words_shown else 0, 0)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802
         super().resizeEvent(event)
@@ -167,13 +168,13 @@ class BottomBar(QWidget):
 
     def _fit(self) -> None:
         needed = self._layout.minimumSize().width()
-        if not self._words_shown:
-            needed += self._words_width
-        if (needed <= self.width()) is not self._words_shown:
+        if not self.words_shown:
+            needed += self._words_width + _SLACK
+        if (needed <= self.width()) is not self.words_shown:
             self._set_words(shown=needed <= self.width())
 
     def _set_words(self, *, shown: bool) -> None:
-        self._words_shown = shown
+        self.words_shown = shown
         style = Qt.ToolButtonStyle
         for button in self._buttons:
             button.setToolButtonStyle(

@@ -12,11 +12,13 @@ import pytest
 from PIL import Image
 from PyQt6.QtCore import QMimeData, QSize, Qt, QUrl
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication, QLabel, QToolButton
+from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow, QToolButton
 
 from app import doctor, places
 from app.errors import OutputError
 from app.frames import Composite
+from app.gui.actions import make_actions
+from app.gui.bars import BottomBar
 from app.gui.doctor_page import DoctorPage
 from app.gui.gallery import SPEC, Gallery, local_files, resolved, samples, title_of
 from app.gui.icons import icon
@@ -96,6 +98,28 @@ def test_a_button_goes_through_all_messages(bar: MessageBar) -> None:
     assert seen == ["a", "c", "b", "a"]
     bar.post(Message("d", "d", "info"))
     assert bar.text == "a"  # the gravest again
+
+
+# ---- the bar at the bottom --------------------------------------------------------------------
+
+
+def test_the_buttons_words_come_and_go_without_flickering(qtbot: Any) -> None:
+    window = QMainWindow()
+    qtbot.addWidget(window)
+    bar = BottomBar(make_actions(window))
+    window.setCentralWidget(bar)
+    window.show()
+    styles = set()
+    for width in [*range(600, 1100, 9), *range(1100, 600, -9)]:
+        window.resize(width, 80)
+        seen = []
+        for _ in range(8):
+            QApplication.processEvents()
+            seen.append(bar.words_shown)
+        assert len(set(seen[4:])) == 1
+        assert bar.layout().minimumSize().width() <= bar.width()  # type: ignore[union-attr]
+        styles.add(bar.words_shown)
+    assert styles == {True, False}
 
 
 # ---- the doctor's page ------------------------------------------------------------------------
