@@ -110,7 +110,7 @@ class LiveSettings(Settings):
     background: str = "blur"
     steps: tuple[str, ...] = ()
     light: tuple[str, ...] = ()
-    source: str = "camera:0"
+    source: str = "camera"
     outputs: tuple[str, ...] = ()
     output_size: tuple[int, int] = (1280, 720)
     output_rate: float = Field(default=30.0, ge=1, le=240)

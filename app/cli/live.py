@@ -31,8 +31,8 @@ _FINISH = 30.0  # seconds until a recording that is behind gives up
 def live(
     chain: shared.Chain,
     source: Annotated[
-        str, typer.Option("--source", "-s", metavar="camera:0|demo|FILE", help="What is shown.")
-    ] = "camera:0",
+        str, typer.Option("--source", "-s", metavar="camera[:0]|demo|FILE", help="What is shown.")
+    ] = "camera",
     output: Annotated[
         list[str] | None,
         typer.Option(

@@ -365,6 +365,7 @@ class MainWindow(QMainWindow):
         self.weights.wait(2.0)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
+        self.actions_.full_screen.setChecked(False)
         geometry = self.saveGeometry().toBase64().data().decode("ascii")
         self._window = self._window.but(geometry=geometry)
         # Gone at once; what has to end does so behind it.
@@ -487,6 +488,11 @@ class MainWindow(QMainWindow):
     def _wants_camera(self, settings: LiveSettings) -> bool:
         return settings.source.partition(":")[0] == "camera"
 
+    @property
+    def _real_cameras(self) -> Sequence[CameraInfo]:
+        """Those that no program makes."""
+        return [camera for camera in self._cameras or () if not camera.virtual]
+
     def _show_cameras(self, cameras: Sequence[CameraInfo]) -> None:
         """Now, and whenever one came or went."""
         self._cameras = tuple(cameras)
@@ -494,7 +500,8 @@ class MainWindow(QMainWindow):
         if not self._wants_camera(self._live):
             return
         if not self._begun:
-            self._stand_in = not self._cameras
+            missing = self.side.camera.camera_of(self._live.source) is None
+            self._stand_in = missing and not self._real_cameras
             if self._stand_in:
                 self._say(
                     "camera",
@@ -504,11 +511,11 @@ class MainWindow(QMainWindow):
                     self.show_doctor,
                 )
             self._start()
-        elif self._stand_in and self._cameras:
+        elif self._stand_in and self._real_cameras:
             # Asked, not done: the room is never shown by surprise.
             self._say(
                 "camera",
-                self.tr("{0} is connected.").format(self._cameras[0].name),
+                self.tr("{0} is connected.").format(self._real_cameras[0].name),
                 "info",
                 self.tr("Use it"),
                 self._use_camera,
@@ -517,9 +524,9 @@ class MainWindow(QMainWindow):
             self._bridge.retry()
 
     def _use_camera(self) -> None:
-        if not self._cameras:
+        if not self._real_cameras:
             return
-        wanted = f"camera:{self._cameras[0].id}"
+        wanted = f"camera:{self._real_cameras[0].id}"
         if self._live.source == wanted:
             self._stand_in = False
             self.preview.clear()
@@ -680,7 +687,13 @@ class MainWindow(QMainWindow):
         self._output_refused(name, str(failure))
 
     def _output_refused(self, name: str, sentence: str) -> None:
-        self._say(f"output {name}", sentence, "bad", self.tr("Doctor"), self.show_doctor)
+        other = self.outputs.instead_of(name)
+        if other is None:
+            self._say(f"output {name}", sentence, "bad", self.tr("Doctor"), self.show_doctor)
+        else:
+            use = self.tr("Use the {0}").format(other.title)
+            turn_on = lambda: self.set_output(other.name, on=True)  # noqa: E731
+            self._say(f"output {name}", sentence, "bad", use, turn_on)
         if not self._window.doctor_shown:
             self._keep(doctor_shown=True)
             self.show_doctor()
@@ -737,10 +750,9 @@ class MainWindow(QMainWindow):
                 widget.setVisible(not on)
         self.side.setVisible(not on and self._window.panel)
         self.actions_.leave_full_screen.setEnabled(on)
-        if on:
-            self.showFullScreen()
-        else:
-            self.showNormal()
+        full = Qt.WindowState.WindowFullScreen
+        state = self.windowState()
+        self.setWindowState(state | full if on else state & ~full)
 
     def _set_panel(self, on: bool) -> None:
         self.side.setVisible(on)
@@ -791,7 +803,8 @@ class MainWindow(QMainWindow):
         _open(path if path.is_file() else path.parent)
 
     def to_front(self) -> None:
-        self.showNormal()
+        self.setWindowState(self.windowState() & ~Qt.WindowState.WindowMinimized)
+        self.show()
         self.raise_()
         self.activateWindow()
 

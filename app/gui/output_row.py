@@ -75,6 +75,12 @@ class OutputRow(QWidget):
         if name is not None:
             self.turn(name, on=name not in on)
 
+    def instead_of(self, name: str) -> OutputSwitch | None:
+        """Another output that could be switched on, None where there is none."""
+        on = {name, *(name_of(spec) for spec in self._specs)}
+        others = (switch for other, switch in self.switches.items() if other not in on)
+        return next((switch for switch in others if switch.usable), None)
+
     def show_specs(self, specs: Sequence[str]) -> None:
         """What the settings say."""
         self._specs = tuple(specs)

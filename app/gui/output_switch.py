@@ -28,7 +28,7 @@ class OutputSwitch(QPushButton):
         super().__init__(parent)
         self.setObjectName("switch")
         self.name = name
-        self._title = title
+        self.title = title
         self._tooltip = tooltip
         self.on_air = OnAir.OFF
         self.usable = True  # False where something has to be installed first
@@ -46,7 +46,7 @@ class OutputSwitch(QPushButton):
             OnAir.ON_AIR: self.tr("on air"),
             OnAir.LOST: self.tr("lost, retrying…"),
         }[on_air]
-        self.setText(f"\N{EN SPACE}{self._title}: {state}")
+        self.setText(f"\N{EN SPACE}{self.title}: {state}")
         self.setToolTip(f"{self._tooltip}\n{detail}".strip())
         self.setAccessibleDescription(f"{state}. {detail}".strip())
         self.setProperty("state", on_air.value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
 from PyQt6.QtCore import QSize, Qt, pyqtSignal
 from PyQt6.QtWidgets import (
@@ -478,6 +478,12 @@ class CameraPanel(Panel):
             control.setEnabled(settings.zoom > 1)
         if self.form is not None:
             self.form.show_spec(settings.source)
+            # Each size has rates and formats of its own.
+            shown = self.form.form.controls if self.form.form is not None else {}
+            for name, choices in self._offers(settings.source).items():
+                control = shown.get(name)
+                if isinstance(control, Choice):
+                    control.set_choices(choices)
 
     def reset(self) -> None:
         self.resetting("mirror_preview", "mirror_output", "zoom", "center_x", "center_y")()
@@ -496,41 +502,48 @@ class CameraPanel(Panel):
     def choose(self, spec: str) -> None:
         self._choose(spec)
 
-    def _camera(self, source: str) -> CameraInfo | None:
+    def camera_of(self, source: str) -> CameraInfo | None:
         """The camera that is plugged in and meant by a source, None where it is none of them."""
+        from app.sources.devices import find_camera
+
         try:
             name, given = self._registry.parse(source)
+            return find_camera(given.get("device", ""), self._cameras) if name == _CAMERA else None
         except MattecamError:
             return None
-        wanted = next(iter(given.values()), "") if name == _CAMERA else None
-        for camera in self._cameras:
-            if wanted is not None and wanted in (camera.id, camera.name, camera.path):
-                return camera
-        return None
 
     def _camera_controls(self, source: str) -> Mapping[str, Control | None]:
         """What the camera really offers, as choices."""
-        name, given = self._registry.parse(source)
-        if name != _CAMERA:
+        if self._registry.parse(source)[0] != _CAMERA:
             return {}
-        first = dataclasses.fields(self._registry.entry(name).options)[0].name
-        controls: dict[str, Control | None] = {first: None}  # the list of cameras has it
-        camera = self._camera(source)
-        if camera is not None and camera.formats:
-            sizes = sorted({form.size for form in camera.formats}, reverse=True)
-            texts = [f"{width}x{height}" for width, height in sizes]
-            automatic = ("auto", self.tr("Automatic"))
-            controls["size"] = Choice(
-                [automatic, *((text, text.replace("x", " × ")) for text in texts)]
-            )
-            offered = {round(rate, 2) for form in camera.formats for rate in form.rates}
-            rates = sorted({*offered, 30.0, float(given.get("fps", 30.0))}, reverse=True)
-            controls["fps"] = Choice([(rate, f"{rate:g} fps") for rate in rates])
-        return controls
+        controls: dict[str, Control | None] = {"device": None}  # the list of cameras has it
+        return controls | {name: Choice(choices) for name, choices in self._offers(source).items()}
+
+    def _offers(self, source: str) -> Mapping[str, Sequence[tuple[Any, str]]]:
+        """What the camera has, by option: (value, words). What is set stays among it."""
+        camera = self.camera_of(source)
+        if camera is None or not camera.formats:
+            return {}
+        entry = self._registry.entry(_CAMERA)
+        options = make_options(entry, self._registry.parse(source)[1])
+        automatic = ("auto", self.tr("Automatic"))
+        sizes = [f"{w}x{h}" for w, h in sorted({f.size for f in camera.formats}, reverse=True)]
+        fitting = [f for f in camera.formats if f"{f.size[0]}x{f.size[1]}" == options.size]
+        fitting = fitting or list(camera.formats)
+        known = get_args(get_type_hints(entry.options)["pixel_format"])
+        offered = {f.pixel_format.lower() for f in fitting} | {options.pixel_format}
+        letters = [name for name in known if name in offered and name != "auto"]
+        of_kind = [f for f in fitting if f.pixel_format.lower() == options.pixel_format] or fitting
+        rates = {round(rate, 2) for f in of_kind for rate in f.rates} | {options.fps}
+        return {
+            "size": [automatic, *((size, size.replace("x", " × ")) for size in sizes)],
+            "fps": [(rate, f"{rate:g} fps") for rate in sorted(rates, reverse=True)],
+            "pixel_format": [automatic, *((name, name.upper()) for name in letters)],
+        }
 
     def _plain(self) -> str:
         """The source without its options, as the choices have it."""
-        camera = self._camera(self._source) if self.form is not None else None
+        camera = self.camera_of(self._source) if self.form is not None else None
         return self._source if camera is None else f"{_CAMERA}:{camera.id}"
 
     def _choose(self, spec: str) -> None:

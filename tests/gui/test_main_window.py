@@ -172,6 +172,35 @@ def test_without_a_camera_it_plays_the_demo_clip_and_says_so(
     assert window.messages.button.text() == "Use it"
 
 
+def test_a_camera_that_a_program_makes_is_none_to_begin_with(
+    qtbot: Any, open_window: Open, save_settings: Save, watch: Any
+) -> None:
+    save_settings(source="camera")
+    watch.cameras.append(CameraInfo("4", "Mattecam", "/dev/video4", virtual=True))
+    window = open_window()
+    assert "No camera is connected" in window.messages.text
+
+
+def test_full_screen_goes_back_to_what_was_and_is_not_remembered(
+    qtbot: Any, open_window: Open
+) -> None:
+    window = open_window()
+    window.showMaximized()
+    qtbot.waitUntil(window.isMaximized, timeout=LONG)
+    qtbot.keyClick(window.preview, Qt.Key.Key_F11)
+    qtbot.waitUntil(window.isFullScreen, timeout=LONG)
+    assert not window.outputs.isVisible()
+    qtbot.keyClick(window.preview, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: not window.isFullScreen(), timeout=LONG)
+    assert window.isMaximized()
+    assert window.outputs.isVisible()
+    qtbot.keyClick(window.preview, Qt.Key.Key_F11)
+    window.close()
+    again = open_window()
+    assert not again.isFullScreen()
+    assert again.outputs.isVisible()
+
+
 def test_a_background_that_was_deleted_does_not_stop_the_start(
     qtbot: Any, open_window: Open, save_settings: Save, tmp_path: Path
 ) -> None:
