@@ -481,9 +481,9 @@ class CameraPanel(Panel):
             # Each size has rates and formats of its own.
             shown = self.form.form.controls if self.form.form is not None else {}
             for name, choices in self._offers(settings.source).items():
-                control = shown.get(name)
-                if isinstance(control, Choice):
-                    control.set_choices(choices)
+                drawn = shown.get(name)
+                if isinstance(drawn, Choice):
+                    drawn.set_choices(choices)
 
     def reset(self) -> None:
         self.resetting("mirror_preview", "mirror_output", "zoom", "center_x", "center_y")()
