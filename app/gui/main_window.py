@@ -13,6 +13,7 @@ from PyQt6.QtGui import (
     QCloseEvent,
     QDesktopServices,
     QDragEnterEvent,
+    QDragLeaveEvent,
     QDropEvent,
     QFocusEvent,
     QKeyEvent,
@@ -725,8 +726,13 @@ class MainWindow(QMainWindow):
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         if event is not None and local_files(event.mimeData()):
             event.acceptProposedAction()
+            self.preview.set_drop_hint(True)
+
+    def dragLeaveEvent(self, event: QDragLeaveEvent | None) -> None:  # noqa: N802
+        self.preview.set_drop_hint(False)
 
     def dropEvent(self, event: QDropEvent | None) -> None:  # noqa: N802
+        self.preview.set_drop_hint(False)
         if event is not None:
             event.acceptProposedAction()
             self.add_backgrounds(local_files(event.mimeData()))
@@ -749,6 +755,8 @@ class MainWindow(QMainWindow):
             if widget is not None:
                 widget.setVisible(not on)
         self.side.setVisible(not on and self._window.panel)
+        self.messages.set_quiet(on)
+        self.preview.set_stage("#000000" if on else self._theme.colors.stage)
         self.actions_.leave_full_screen.setEnabled(on)
         full = Qt.WindowState.WindowFullScreen
         state = self.windowState()
@@ -846,7 +854,8 @@ class MainWindow(QMainWindow):
         self.messages.post(Message(key, text, "info", action, passing=True))
 
     def _theme_changed(self) -> None:
-        self.preview.set_stage(self._theme.colors.stage)
+        if not self.isFullScreen():
+            self.preview.set_stage(self._theme.colors.stage)
 
     def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802
         super().changeEvent(event)

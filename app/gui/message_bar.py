@@ -80,6 +80,7 @@ class MessageBar(QFrame):
         layout.addWidget(self.button)
         layout.addWidget(self.close_button)
         self._messages: dict[str, Message] = {}
+        self._quiet = False
         self._chosen = ""  # the key of the one that the user went on to
         self._passing = QTimer(self)
         self._passing.setSingleShot(True)
@@ -106,6 +107,11 @@ class MessageBar(QFrame):
         if self._messages.pop(key, None) is not None:
             self._refresh()
 
+    def set_quiet(self, quiet: bool) -> None:
+        """Whether notes are kept back until later, as in full screen; what is wrong is not."""
+        self._quiet = quiet
+        self._refresh()
+
     def has(self, key: str) -> bool:
         return key in self._messages
 
@@ -115,6 +121,8 @@ class MessageBar(QFrame):
         order = {"info": 0, "warn": 1, "bad": 2}
         found = None
         for message in self._messages.values():
+            if self._quiet and message.level == "info" and not message.passing:
+                continue
             rank = (message.passing, order[message.level])
             if found is None or rank >= (found.passing, order[found.level]):
                 found = message

@@ -118,6 +118,7 @@ class Preview(QWidget):
         self._composite: Composite | None = None
         self._card: QImage | None = None
         self._caption = ""
+        self._drop_hint = False
         self._images: list[QImage] = []
         self._dragging = False
         self._paint_seconds: deque[float] = deque(maxlen=240)
@@ -200,6 +201,11 @@ class Preview(QWidget):
         self._stage = QColor(color)
         self.update()
 
+    def set_drop_hint(self, shown: bool) -> None:
+        """Whether files are held over the window, and what letting go does."""
+        self._drop_hint = shown
+        self.update()
+
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(960, 540)
 
@@ -216,12 +222,16 @@ class Preview(QWidget):
         return None if self._composite is None else self._composite.cutout.frame.size
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802
-        began = time.perf_counter()
         painter = QPainter(self)
         painter.fillRect(self.rect(), self._stage)
         rect = self.picture_rect()
-        if rect.isEmpty():
-            return
+        if not rect.isEmpty():
+            self._paint_picture(painter, rect)
+        if self._drop_hint:
+            self._paint_drop_hint(painter)
+
+    def _paint_picture(self, painter: QPainter, rect: QRect) -> None:
+        began = time.perf_counter()
         painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform)
         if self._card is not None:
             self._paint_one(painter, rect, self._card)
@@ -238,6 +248,19 @@ class Preview(QWidget):
             self._painted_at.append(time.monotonic())
             self._paint_seconds.append(time.perf_counter() - began)
             self.painted.emit(self._composite)
+
+    def _paint_drop_hint(self, painter: QPainter) -> None:
+        area = QRectF(self.rect()).adjusted(16, 16, -16, -16)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.fillRect(self.rect(), QColor(0, 0, 0, 120))
+        painter.setBrush(Qt.BrushStyle.NoBrush)
+        painter.setPen(QPen(QColor("white"), 2, Qt.PenStyle.DashLine))
+        painter.drawRoundedRect(area, 12, 12)
+        font = painter.font()
+        font.setPointSizeF(font.pointSizeF() * 1.4)
+        painter.setFont(font)
+        words = self.tr("Let go to use it as the background")
+        painter.drawText(area, Qt.AlignmentFlag.AlignCenter, words)
 
     def _prepared(self) -> list[QImage]:
         """The frame's images for the mode, made when they are first painted."""

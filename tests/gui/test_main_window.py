@@ -68,8 +68,10 @@ def drop(window: QWidget, *paths: Path) -> None:
         Qt.KeyboardModifier.NoModifier,
     )
     enter = QDragEnterEvent(QPoint(50, 50), *how)
+    before = window.grab().toImage()
     QApplication.sendEvent(window, enter)
     assert enter.isAccepted()
+    assert window.grab().toImage() != before  # what letting go does is said
     assert QApplication.sendEvent(window, QDropEvent(QPointF(50, 50), *how))
 
 

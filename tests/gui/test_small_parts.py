@@ -88,6 +88,17 @@ def test_an_answer_comes_first_and_goes_by_itself(qtbot: Any, bar: MessageBar) -
     assert bar.text == "It broke."
 
 
+def test_in_full_screen_only_what_is_wrong_is_shown(bar: MessageBar) -> None:
+    bar.post(Message("a", "A note.", "info"))
+    bar.set_quiet(True)
+    assert bar.text == ""
+    bar.post(Message("b", "It broke.", "bad"))
+    assert bar.text == "It broke."
+    bar.settle("b")
+    bar.set_quiet(False)
+    assert bar.text == "A note."
+
+
 def test_a_button_goes_through_all_messages(bar: MessageBar) -> None:
     for name, level in (("a", "bad"), ("b", "info"), ("c", "warn")):
         bar.post(Message(name, name, level))  # type: ignore[arg-type]
