@@ -41,13 +41,25 @@ def adapt(
         bool, typer.Option("--json", help="One line of JSON on stdout; progress goes to stderr.")
     ] = False,
     progress_json: Annotated[
-        bool, typer.Option("--progress-json", hidden=True, help="Progress as lines of JSON.")
+        bool,
+        typer.Option(
+            "--progress-json",
+            help="Lines of JSON on stdout while it goes on, for programs: what, share, "
+            "seconds_left.",
+        ),
     ] = False,
+    show_in: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Where pictures of before and after go, if it is kept."
+        ),
+    ] = None,
 ) -> None:
     """Adapt the model to you (SOC); nothing leaves the machine.
 
     It looks at frames of you without needing their alpha, holds some out, and drops the result
-    where these do not get better.
+    where these do not get better. A dropped result is no error: the exit code is 0, and nothing
+    is written.
     """
     from app import places
     from app.training import adapt_job
@@ -68,12 +80,16 @@ def adapt(
             minutes=minutes,
             source=Path(source).name,
             force=force,
+            show_in=show_in,
             progress=show,
         )
     if as_json:
-        typer.echo(json.dumps(outcome.as_json()))
+        told = {"steps": outcome.steps, "weights": str(target) if outcome.kept else None}
+        typer.echo(json.dumps({**outcome.as_json(), **told}))
     elif outcome.kept:
-        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {target.stem}")
+        listed = store.find_imported(target.stem)
+        name = target.stem if listed is not None and listed.samefile(target) else target
+        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
     else:
         typer.echo(f"Dropped: {outcome.reason} The model stays as it was.")
 

@@ -14,6 +14,7 @@ from app.cli import cli
 from app.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
+    from app.weights.history import History
     from app.weights.store import Status
 
 weights = typer.Typer(no_args_is_help=True, help="List, fetch, check and import MODNet's weights.")
@@ -207,7 +208,7 @@ def _show(lines: Sequence[Status], *, as_json: bool) -> None:
             Text(line.state, style=_STYLES[line.state]),
             Text(f"{line.bytes / 1e6:.1f} MB"),
             Text(line.licence),
-            Text(line.title),
+            Text(line.title if line.history is None else _with_history(line.title, line.history)),
         )
     console = Console()
     console.print(table)
@@ -227,7 +228,14 @@ def _as_json(line: Status) -> dict[str, object]:
         "path": str(line.path),
         "title": line.title,
         "problem": line.problem,
+        "history": None if line.history is None else line.history.as_json(),
     }
+
+
+def _with_history(title: str, history: History) -> str:
+    """The title, unless the history says the same and more."""
+    told = str(history)
+    return told if told.startswith(title) else f"{title} ({told})"
 
 
 @contextmanager

@@ -47,6 +47,7 @@ class Actions:
     freeze: QAction
     away: QAction
     retry: QAction
+    adapt: QAction
     demo: QAction
     virtual_camera: QAction
     on_demand: QAction
@@ -126,6 +127,10 @@ def make_actions(window: QMainWindow) -> Actions:
             tip=_tr("The others see the “be right back” picture"),
         ),
         retry=action(_tr("&Try again"), "F5", symbol="reset"),
+        adapt=action(
+            _tr("&Adapt to me…"),
+            tip=_tr("Let the model learn your face, chair and lamp, on this computer"),
+        ),
         demo=action(_tr("Use the &demo clip")),
         virtual_camera=action(_tr("&Virtual camera on or off"), "V", symbol="broadcast"),
         on_demand=action(
@@ -206,7 +211,7 @@ def fill_menus(window: QMainWindow, actions: Actions) -> dict[str, QMenu]:
             actions.full_screen,
             actions.frame_times,
         ],
-        "camera": [actions.pause, None, actions.retry, actions.demo],
+        "camera": [actions.pause, None, actions.adapt, None, actions.retry, actions.demo],
         "output": [
             actions.freeze,
             actions.away,

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import contextlib
-import json
-import os
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from PyQt6.QtCore import QProcess, Qt, QTimer, pyqtSignal
+from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PyQt6.QtWidgets import (
     QFileDialog,
@@ -31,14 +27,12 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.child import Child
 from app.gui.convert_choices import ConvertChoices, Wanted
 from app.gui.gallery import local_files
 from app.gui.icons import icon
 
-_MAIN = Path(__file__).resolve().parents[2] / "main.py"
-_NICE = 10
 _PICTURE_HEIGHT = 160
-_PATIENCE = 3000  # milliseconds that a child gets to close its file
 
 
 class Fate(Enum):
@@ -71,13 +65,13 @@ class ConvertPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAcceptDrops(True)
-        self.program = [sys.executable, str(_MAIN)]
+        self.child = Child(self)
+        self.child.told.connect(self._progress)
+        self.child.ended.connect(self._ended)
         self._background = "blur"
         self._options: tuple[str, ...] = ()
         self.queue: list[Clip] = []
-        self._process: QProcess | None = None
         self._running: Clip | None = None
-        self._unread = b""
         hint = QLabel(self.tr("Drop clips here, or choose them. Sound and frame times are kept."))
         hint.setWordWrap(True)
         hint.setProperty("muted", True)
@@ -163,14 +157,9 @@ class ConvertPanel(QWidget):
         if clip is not None and clip.fate is Fate.WAITING:
             clip.fate = Fate.CANCELLED
             self._show(clip)
-        elif self._running is not None and self._process is not None:
+        elif self._running is not None:
             self._running.fate = Fate.CANCELLED
-            self._process.terminate()
-            # Windows cannot ask a program without a window to end; its file plays all the same.
-            ultimatum = QTimer(self._process)
-            ultimatum.setSingleShot(True)
-            ultimatum.timeout.connect(self._process.kill)
-            ultimatum.start(_PATIENCE)
+            self.child.cancel()
         self._refresh()
 
     def clear(self) -> None:
@@ -192,13 +181,9 @@ class ConvertPanel(QWidget):
         for clip in self.queue:
             if clip.fate is Fate.WAITING:
                 clip.fate = Fate.CANCELLED
-        process = self._process
-        if process is not None and self._running is not None:
+        if self._running is not None:
             self._running.fate = Fate.CANCELLED
-            process.terminate()
-            if not process.waitForFinished(_PATIENCE):
-                process.kill()
-                process.waitForFinished(_PATIENCE)
+        self.child.end()
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:  # noqa: N802
         if event is not None and local_files(event.mimeData()):
@@ -228,37 +213,12 @@ class ConvertPanel(QWidget):
             self._refresh()
             return
         clip.fate = Fate.RUNNING
-        self._running, self._unread = clip, b""
+        self._running = clip
         self.bar.setRange(0, 0)
-        process = QProcess(self)
-        self._process = process
-        process.readyReadStandardOutput.connect(self._read)
-        process.started.connect(self._give_way)
-        process.finished.connect(self._ended)
-        process.errorOccurred.connect(self._not_started)
-        command = [*self.program, "convert", str(clip.source), "--output", str(clip.output)]
-        process.start(command[0], [*command[1:], *clip.options, "--progress-json"])
+        named = ("convert", str(clip.source), "--output", str(clip.output))
+        self.child.start([*named, *clip.options, "--progress-json"])
         self._show(clip)
         self._refresh()
-
-    def _give_way(self) -> None:
-        """A call that goes on is worth more. Its threads are still to come, and inherit this."""
-        if self._process is not None and hasattr(os, "setpriority"):
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, self._process.processId(), _NICE)
-
-    def _read(self) -> None:
-        if self._process is None:
-            return
-        self._unread += self._process.readAllStandardOutput().data()
-        *whole, self._unread = self._unread.split(b"\n")
-        for line in whole:
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue  # the closing sentence, for people
-            if isinstance(told, dict):
-                self._progress(told)
 
     def _progress(self, told: dict[str, object]) -> None:
         frames, total = told.get("frames"), told.get("total")
@@ -291,29 +251,19 @@ class ConvertPanel(QWidget):
                 )
                 self.picture.show()
 
-    def _not_started(self, error: QProcess.ProcessError) -> None:
-        if error is QProcess.ProcessError.FailedToStart:
-            self._over(Fate.FAILED, self.tr("The conversion could not be started."))
-
-    def _ended(self, code: int, status: QProcess.ExitStatus) -> None:
-        clip, process = self._running, self._process
-        if clip is None or process is None:
+    def _ended(self, words: str | None) -> None:
+        clip = self._running
+        if clip is None:
             return
-        self._read()
         if clip.fate is Fate.CANCELLED:
             self._over(Fate.CANCELLED, "")
-        elif code == 0 and status is QProcess.ExitStatus.NormalExit:
+        elif words is None:
             self._over(Fate.DONE, "")
         else:
-            words = process.readAllStandardError().data().decode("utf-8", "replace").strip()
-            lines = [line for line in words.splitlines() if line.strip()]
-            self._over(Fate.FAILED, lines[-1] if lines else self.tr("It broke off."))
+            self._over(Fate.FAILED, words or self.tr("It broke off."))
 
     def _over(self, fate: Fate, said: str) -> None:
-        clip, process = self._running, self._process
-        self._running = self._process = None
-        if process is not None:
-            process.deleteLater()
+        clip, self._running = self._running, None
         if clip is not None:
             clip.fate, clip.said = fate, said
             self._show(clip)

@@ -36,8 +36,10 @@ from app.errors import MattecamError, OptionError, WeightsCorrupt, WeightsMissin
 from app.frames import Composite, Frame
 from app.gui import profiles
 from app.gui.actions import Actions, fill_menus, make_actions, set_short
+from app.gui.adapt_wiring import AdaptWiring
 from app.gui.bars import BottomBar, Strip
 from app.gui.bridge import Bridge
+from app.gui.comparison import Comparison
 from app.gui.gallery import local_files, samples
 from app.gui.icons import app_icon, icon
 from app.gui.intake import BackgroundIntake
@@ -164,6 +166,8 @@ class MainWindow(QMainWindow):
         left = QVBoxLayout()
         left.setSpacing(0)
         left.addWidget(self.preview, 1)
+        self.comparison = Comparison()
+        left.addWidget(self.comparison, 1)
         self._strip = Strip(self.actions_, self._sources)
         left.addWidget(self._strip)
         columns.addLayout(left, 1)
@@ -181,6 +185,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(self._bottom)
         self.setCentralWidget(central)
         self.recording = RecordingWiring(self, self._bridge)
+        self.adapting = AdaptWiring(self, self._bridge)
         self._tray = make_tray(self, self.actions_, self.to_front)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
@@ -298,6 +303,7 @@ class MainWindow(QMainWindow):
         for panel in self.side.panels:
             panel.load()
         self.outputs.load()
+        self.adapting.load()
         self.actions_.virtual_camera.setEnabled(bool(self.outputs.switches))
         self._keep_gallery()
         self._show_live()
@@ -357,6 +363,7 @@ class MainWindow(QMainWindow):
         self.intake.thumbnails.cancel()
         self.side.doctor.cancel()
         self.recording.end()
+        self.adapting.end()
         if self._watch is not None:
             self._watch.stop(1.0)
         left = self._bridge.stop()
@@ -453,6 +460,7 @@ class MainWindow(QMainWindow):
         self.actions_.on_demand.setChecked(self._live.on_demand)
         self.outputs.show_specs(self._live.outputs)
         self.recording.show_settings(self._live)
+        self.adapting.show_settings(self._live)
 
     # ---- profiles --------------------------------------------------------------------------------
 
@@ -778,6 +786,10 @@ class MainWindow(QMainWindow):
         self.actions_.panel.setChecked(True)
         self.side.show_doctor()
 
+    def show_adapt(self) -> None:
+        self.actions_.panel.setChecked(True)
+        self.side.show_adapt()
+
     def snapshot(self) -> None:
         """What the preview shows, to the Pictures folder."""
         composite = self.preview.composite
@@ -837,6 +849,10 @@ class MainWindow(QMainWindow):
 
     def remember_clips(self, clips: tuple[str, ...]) -> None:
         self._keep(clips=clips)
+
+    def remember_weights(self, adapted: str, before: str) -> None:
+        """before: what was in use until `adapted` was."""
+        self._keep(weights_before=(adapted, before))
 
     def _say(
         self,

@@ -230,6 +230,11 @@ class Choice(Control):
         item.setEnabled(reason is None)
         item.setToolTip(reason or "")
 
+    def set_tooltip(self, value: Any, words: str) -> None:
+        """More about a choice, on hover."""
+        at = next((i for i, (choice, _) in enumerate(self._choices) if choice == value), -1)
+        self.combo.setItemData(at, words, Qt.ItemDataRole.ToolTipRole)
+
     def value(self) -> Any:
         at = self.combo.currentIndex()
         return self._choices[at][0] if 0 <= at < len(self._choices) else None

@@ -21,6 +21,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.errors import MattecamError
+from app.gui.adapt_page import AdaptRow
 from app.gui.gallery import Gallery, kind_icon, resolved
 from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, OptionsForm, Rows, Switch, Text
@@ -336,7 +337,9 @@ class MattePanel(Panel):
         self.steady.changed.connect(self.setting("temporal"))
         self.steps = StepRows()
         self.steps.changed.connect(self.setting("steps"))
+        self.adapt = AdaptRow()
         self.box.addWidget(self.rows)
+        self.box.addWidget(self.adapt)
 
     def load(self) -> None:
         from app.refine.edge import edge_tools
@@ -349,8 +352,8 @@ class MattePanel(Panel):
         self.edge_form.changed.connect(self.setting("edge"))
         for form in (self.form, self.edge_form):
             form.refused.connect(self.refused)
-            self.box.addWidget(form)
-        self.box.addWidget(self.steps)
+            self.box.insertWidget(self.box.count() - 1, form)
+        self.box.insertWidget(self.box.count() - 1, self.steps)
 
     def show_settings(self, settings: LiveSettings) -> None:
         sizes = [value for value, _ in self.finest.choices]
@@ -708,7 +711,12 @@ class EnginePanel(Panel):
         )
         for entry in entries:
             self.engine.set_disabled_choice(entry.name, entry.unavailable_because())
-        self.weights.set_choices([(name, name) for name in store.known_names()])
+        names = store.known_names()
+        self.weights.set_choices([(name, name) for name in names])
+        for name in names:
+            history = store.history_of(name)
+            if history is not None:
+                self.weights.set_tooltip(name, str(history))
 
     def show_settings(self, settings: LiveSettings) -> None:
         for control, field in (

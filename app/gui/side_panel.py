@@ -8,6 +8,7 @@ from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
+from app.gui.adapt_page import AdaptPage
 from app.gui.convert_panel import ConvertPanel
 from app.gui.doctor_page import DoctorPage
 from app.gui.icons import icon
@@ -48,6 +49,7 @@ class SidePanel(QStackedWidget):
         self.profiles = ProfilesPanel()
         self.doctor = DoctorPage()
         self.keys = KeysPage()
+        self.adapt = AdaptPage()
         self.sections: dict[str, Section] = {}
         content = QWidget()
         content.setObjectName("panel")
@@ -81,7 +83,7 @@ class SidePanel(QStackedWidget):
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.addWidget(self._scroll)
-        for page in (self.doctor, self.keys):
+        for page in (self.doctor, self.keys, self.adapt):
             self.addWidget(page)
             page.closed.connect(self.show_controls)
         self._wanted: Section | None = None
@@ -125,6 +127,9 @@ class SidePanel(QStackedWidget):
 
     def show_keys(self) -> None:
         self.setCurrentWidget(self.keys)
+
+    def show_adapt(self) -> None:
+        self.setCurrentWidget(self.adapt)
 
     def _go_there(self) -> None:
         section, self._wanted = self._wanted, None

@@ -19,7 +19,7 @@ class WindowSettings(Settings):
     order. known_samples: the samples that were offered once, so that one that was removed stays
     away. closed: the names of the panels that are folded. doctor_shown: whether the doctor's page
     was brought up by itself already, for a virtual camera that failed. clips: the last recordings,
-    the newest first.
+    the newest first. weights_before: the name of adapted weights, and what was used before them.
     """
 
     geometry: str = ""
@@ -35,6 +35,7 @@ class WindowSettings(Settings):
     frame_times: bool = False
     doctor_shown: bool = False
     clips: tuple[str, ...] = ()
+    weights_before: tuple[str, str] = ("", "")
 
 
 def window_settings_file() -> SettingsFile[WindowSettings]:

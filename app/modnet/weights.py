@@ -45,7 +45,7 @@ State = dict[str, Tensor]
 _BACKBONE = "backbone."
 _BACKBONE_AGAIN = "lr_branch.backbone."
 _PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each key
-_DESCRIPTION = ("title", "licence")
+_DESCRIPTION = ("title", "licence", "parent", "parent_sha256", "history")
 _WRAPPERS = ("state_dict", "model_state_dict", "model", "network")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 

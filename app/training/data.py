@@ -24,11 +24,10 @@ from app.evaluation.datasets import check_folder, find_stills, pictures_in, read
 from app.frames import RGB, RGBA
 from app.sources.open import open_source
 from app.sources.pictures import looks_like_picture, read_picture
+from app.training.take import shrunk
 
 Size = tuple[int, int]  # (width, height)
 Floats = npt.NDArray[np.float32]
-# More pixels than training's pictures have are of no use in memory.
-_LONGEST = 960
 # How often a composite shows nobody, and two people.
 _NOBODY, _TWO = 0.03, 0.12
 # Frames of one clip with alpha.
@@ -229,15 +228,6 @@ def _rooms_in(place: Path) -> Iterator[RGB]:
     check_folder(place)
     for path in pictures_in(place):
         yield read_picture(path)
-
-
-def shrunk(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    scale = _LONGEST / max(picture.shape[:2])
-    if scale >= 1:
-        return np.ascontiguousarray(picture)
-    return np.asarray(
-        cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
-    )
 
 
 def cut_to(rgb: RGB, size: Size) -> RGB:

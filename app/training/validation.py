@@ -51,18 +51,23 @@ def read_excerpts(folders: Sequence[Path], frames: int) -> Sequence[Excerpt]:
     return found
 
 
-@torch.no_grad()
 def alpha_of(network: MODNet, rgb: RGB, size: NetworkSize = AUTO) -> Alpha:
     """The plain matte at the picture's size: float32 (H, W) in [0, 1]."""
+    alpha = grid_alpha(network, rgb, size)
+    return np.asarray(
+        cv2.resize(alpha, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
+    )
+
+
+@torch.no_grad()
+def grid_alpha(network: MODNet, rgb: RGB, size: NetworkSize = AUTO) -> Alpha:
+    """The matte on the network's grid, padding cropped away: float32 (h, w) in [0, 1]."""
     grid = grid_for((rgb.shape[1], rgb.shape[0]), size)
     width, height = grid.padded
     fitted = torch.empty((height, width, 3), dtype=torch.uint8)
     fit(rgb, grid, fitted.numpy())
     image = fitted.to(network.device).permute(2, 0, 1)[None].float() / 127.5 - 1
-    alpha = crop(network.eval()(image)[0, 0].cpu().numpy(), grid)
-    return np.asarray(
-        cv2.resize(alpha, (rgb.shape[1], rgb.shape[0]), interpolation=cv2.INTER_LINEAR)
-    )
+    return crop(network.eval()(image)[0, 0].cpu().numpy(), grid)
 
 
 def validate(network: MODNet, excerpts: Sequence[Excerpt]) -> Scores:

@@ -19,13 +19,16 @@ from app import places
 from app.errors import (
     DiskFull,
     InputError,
+    MattecamError,
     OutputError,
+    OutputExists,
     UsageError,
     WeightsCorrupt,
     WeightsError,
     WeightsMissing,
 )
-from app.weights import manifest
+from app.weights import history, manifest
+from app.weights.history import History
 from app.weights.manifest import Entry
 
 DEFAULT = "modnet-photographic"
@@ -71,6 +74,7 @@ class Status:
     origin: Origin
     default: bool = False
     problem: str | None = None
+    history: History | None = None
 
 
 def sha256_of(path: Path) -> str:
@@ -101,9 +105,10 @@ def check(entry: Entry, path: Path | None = None) -> None:
             )
 
 
-def read_metadata(path: Path) -> dict[str, str]:
+def read_metadata(path: Path, *, verify: bool = True) -> dict[str, str]:
     """What a .safetensors file says of itself.
 
+    verify: reads the tensors through, too, for their checksum: 20 ms and more.
     Raises WeightsCorrupt where the header is broken, the file is truncated, or the tensors are
     not those whose checksum the header holds.
     """
@@ -123,7 +128,7 @@ def read_metadata(path: Path) -> dict[str, str]:
             raise broken from None
         if size != 8 + length + end:
             raise broken
-        if "data_sha256" in metadata:
+        if verify and "data_sha256" in metadata:
             digest = hashlib.sha256()
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
@@ -258,7 +263,19 @@ def _status_of_imported(path: Path) -> Status:
         licence=metadata.get("licence", "unknown"),
         origin=_origin(path),
         problem=problem,
+        history=history.read(metadata),
     )
+
+
+def history_of(name: str) -> History | None:
+    """Of weights in the list, None where they tell of none or are not there. Cheap."""
+    path = find_imported(name)
+    if path is None or manifest.read().find(name) is not None:
+        return None
+    try:
+        return history.read(read_metadata(path, verify=False))
+    except MattecamError:
+        return None  # whoever wants to run them is told what is wrong with them
 
 
 def place_released(entry: Entry, file: Path) -> Path:
@@ -274,6 +291,19 @@ def place_released(entry: Entry, file: Path) -> Path:
     with _readable(file), file.open("rb") as source, writing(target) as copy:
         shutil.copyfileobj(source, copy, _CHUNK)
     return target
+
+
+def place(file: Path, name: str) -> str:
+    """Copies a .safetensors file into the list under a name that is free; the name.
+
+    Raises OutputExists, OutputError or DiskFull.
+    """
+    target = imported_path(name)
+    if target.exists():
+        raise OutputExists(f"There are weights called {name} already; choose another name.")
+    with _readable(file), file.open("rb") as source, writing(target) as copy:
+        shutil.copyfileobj(source, copy, _CHUNK)
+    return name
 
 
 @contextlib.contextmanager

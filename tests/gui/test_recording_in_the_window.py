@@ -136,7 +136,7 @@ def panel(qtbot: Any, tmp_path: Path) -> Any:
     qtbot.addWidget(panel)
     child = tmp_path / "child.py"
     child.write_text(CHILD)
-    panel.program = [sys.executable, str(child)]
+    panel.child.program = [sys.executable, str(child)]
     panel.use("color:#ff0000", ("--engine", "null"))
     yield panel
     panel.end()

@@ -1,0 +1,118 @@
+"""A command of this program in a process of its own: it gives way to a call, and can be ended."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
+
+_MAIN = Path(__file__).resolve().parents[2] / "main.py"
+_NICE = 10
+_PATIENCE = 3000  # milliseconds that a child gets to end by itself
+
+
+class Child(QObject):
+    """One command at a time.
+
+    told: an object for each line of JSON that it wrote. ended: once for each start, after the
+    last line; None where all went well, else its last words, "" where it had none. program: what
+    is run, before the command's own arguments.
+    """
+
+    told = pyqtSignal(dict)
+    ended = pyqtSignal(object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.program = [sys.executable, str(_MAIN)]
+        self._process: QProcess | None = None
+        self._unread = b""
+        self._patience = QTimer(self)
+        self._patience.setSingleShot(True)
+        self._patience.setInterval(_PATIENCE)
+        self._patience.timeout.connect(self._lose_patience)
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None
+
+    def start(self, arguments: Sequence[str]) -> None:
+        if self._process is not None:
+            raise RuntimeError("the child runs already")
+        process = QProcess(self)
+        self._process, self._unread = process, b""
+        process.readyReadStandardOutput.connect(self._read)
+        process.started.connect(self._give_way)
+        process.finished.connect(self._finished)
+        process.errorOccurred.connect(self._failed)
+        process.start(self.program[0], [*self.program[1:], *arguments])
+
+    def cancel(self) -> None:
+        """Asks it to end, and makes it where it does not, as on Windows."""
+        if self._process is not None:
+            self._process.terminate()
+            self._patience.start()
+
+    def end(self) -> None:
+        """As `cancel`, but waits for it; `ended` is not told any more."""
+        process, self._process = self._process, None
+        self._patience.stop()
+        if process is None:
+            return
+        process.blockSignals(True)
+        process.terminate()
+        if not process.waitForFinished(_PATIENCE):
+            process.kill()
+            process.waitForFinished(_PATIENCE)
+        process.deleteLater()
+
+    def _give_way(self) -> None:
+        """A call that goes on is worth more. Its threads are still to come, and inherit this."""
+        if self._process is not None and hasattr(os, "setpriority"):
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, self._process.processId(), _NICE)
+
+    def _lose_patience(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+
+    def _read(self) -> None:
+        if self._process is None:
+            return
+        self._unread += self._process.readAllStandardOutput().data()
+        *whole, self._unread = self._unread.split(b"\n")
+        for line in whole:
+            try:
+                told = json.loads(line)
+            except ValueError:
+                continue  # the closing sentence, for people
+            if isinstance(told, dict):
+                self.told.emit(told)
+
+    def _failed(self, error: QProcess.ProcessError) -> None:
+        if error is QProcess.ProcessError.FailedToStart:
+            self._over(self.tr("It could not be started."))
+
+    def _finished(self, code: int, status: QProcess.ExitStatus) -> None:
+        process = self._process
+        if process is None:
+            return
+        self._read()
+        if code == 0 and status is QProcess.ExitStatus.NormalExit:
+            self._over(None)
+            return
+        words = process.readAllStandardError().data().decode("utf-8", "replace")
+        lines = [line.strip() for line in words.splitlines() if line.strip()]
+        self._over(lines[-1] if lines else "")
+
+    def _over(self, words: str | None) -> None:
+        process, self._process = self._process, None
+        self._patience.stop()
+        if process is not None:
+            process.deleteLater()
+            self.ended.emit(words)

@@ -1,0 +1,74 @@
+"""Where weights come from: what a .safetensors file's metadata say of how it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+Kind = Literal["soc", "training"]
+
+
+@dataclass(frozen=True)
+class History:
+    """kind: "soc" for weights adapted to somebody, "training" else.
+
+    parent: the name of the weights that they were made from. date: ISO, empty where not told.
+    frames, steps: of what was learned from and how long, None where not told. source: the name of
+    what was learned from.
+    """
+
+    kind: Kind
+    parent: str
+    date: str = ""
+    frames: int | None = None
+    steps: int | None = None
+    source: str = ""
+
+    def __str__(self) -> str:
+        """A few words for a list: "adapted from NAME, 2026-11-25, 240 frames, 300 steps"."""
+        what = "adapted" if self.kind == "soc" else "trained"
+        words = [f"{what} from {self.parent}", self.date]
+        words += [
+            f"{count} {unit}" for count, unit in ((self.frames, "frames"), (self.steps, "steps"))
+            if count is not None
+        ]  # fmt: skip
+        return ", ".join(word for word in words if word)
+
+    def as_json(self) -> dict[str, object]:
+        return asdict(self)
+
+    def as_metadata(self) -> dict[str, str]:
+        """What `read` understands."""
+        told = {key: value for key, value in asdict(self).items() if key != "parent"}
+        return {"parent": self.parent, "history": json.dumps(told)}
+
+
+def read(metadata: Mapping[str, str]) -> History | None:
+    """None where the metadata tell of no parent. They are another's words: any may be missing."""
+    parent = metadata.get("parent")
+    if not parent:
+        return None
+    try:
+        told = json.loads(metadata.get("history", "{}"))
+    except ValueError:
+        told = {}
+    if not isinstance(told, dict):
+        told = {}
+    return History(
+        kind="soc" if told.get("kind") == "soc" else "training",
+        parent=parent,
+        date=_text(told.get("date")),
+        frames=_count(told.get("frames")),
+        steps=_count(told.get("steps")),
+        source=_text(told.get("source")),
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
