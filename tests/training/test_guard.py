@@ -1,0 +1,68 @@
+"""What the guard objects to, on signs made by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.training import guard
+from app.training.guard import Signs
+
+BEFORE = Signs(l_cons=0.2, flicker=1.0, area=0.3, jumps=0.01, uncertain=0.05, elsewhere=0.0)
+BETTER = replace(BEFORE, l_cons=0.1, flicker=0.9, jumps=0.008, uncertain=0.04)
+
+
+def test_what_is_better_in_everything_is_kept_and_has_merit() -> None:
+    assert guard.objection(BEFORE, BETTER) is None
+    assert guard.merit(BEFORE, BETTER) > 0
+
+
+def test_consistency_must_improve() -> None:
+    for l_cons in (BEFORE.l_cons, 2 * BEFORE.l_cons, float("nan")):
+        assert guard.objection(BEFORE, replace(BETTER, l_cons=l_cons)) is not None
+
+
+@pytest.mark.parametrize(
+    ("worse", "word"),
+    [
+        ({"area": 0.0}, "large"),
+        ({"area": 0.01}, "large"),
+        ({"area": 0.95}, "large"),
+        ({"flicker": 4.0}, "flicker"),
+        ({"jumps": 0.1}, "jump"),
+        ({"uncertain": 0.5}, "neither person nor background"),
+        ({"elsewhere": 0.2}, "other people"),
+    ],
+)
+def test_each_way_to_go_astray_is_refused_with_its_reason(
+    worse: dict[str, float], word: str
+) -> None:
+    objection = guard.objection(BEFORE, replace(BETTER, **worse))
+    assert objection is not None
+    assert word in objection
+    assert objection.endswith(".")
+
+
+def test_a_cure_that_changes_the_area_is_let_pass() -> None:
+    """A matte that fails has a third too much, or too little."""
+    for area in (0.7, 1.4):
+        cured = replace(BETTER, area=BEFORE.area * area)
+        assert guard.objection(BEFORE, cured) is None
+
+
+def test_more_of_the_same_gain_is_worth_more() -> None:
+    more = replace(BETTER, jumps=0.004, uncertain=0.02)
+    assert guard.merit(BEFORE, more) > guard.merit(BEFORE, BETTER)
+
+
+def test_an_empty_picture_has_nobody() -> None:
+    assert guard.nobody(replace(BEFORE, area=0.0))
+    assert not guard.nobody(BEFORE)
+
+
+def test_a_still_and_perfect_clip_divides_by_nothing() -> None:
+    still = Signs(l_cons=0.1, flicker=0.0, area=0.3, jumps=0.0, uncertain=0.0, elsewhere=0.0)
+    after = replace(still, l_cons=0.05)
+    assert guard.objection(still, after) is None
+    assert guard.merit(still, after) >= 0
