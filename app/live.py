@@ -38,7 +38,7 @@ from app.pace.pace import Pace
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.mailbox import Mailbox
-from app.runtime.memory import give_back
+from app.runtime.memory import give_back, keep_freed, let_freed_go
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
@@ -215,6 +215,7 @@ class LivePipeline:
             self._check_source(settings.source)
             made = {spec: self._create_output(spec) for spec in settings.outputs}
             self._forget()
+            keep_freed()
             self.stats = Stats()
             self._started = True
             self._state = State.STARTING
@@ -261,6 +262,7 @@ class LivePipeline:
             if not self._started:
                 return self._left_behind
             self._stopping = True
+        let_freed_go()
         # Not with the lock held: a watch may be telling, and waits for it.
         self._demand.stop()
         with self._lock:
