@@ -8,7 +8,7 @@ from pathlib import Path
 from PyQt6.QtCore import QObject, pyqtSignal
 from PyQt6.QtGui import QImage
 
-from app.gui.panels import BackgroundPanel
+from app.gui.background_panel import BackgroundPanel
 from app.gui.thumbnails import Thumbnails
 
 

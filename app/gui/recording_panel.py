@@ -23,7 +23,7 @@ from app.errors import MattecamError
 from app.gui.folder_control import Folder
 from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, Rows, Switch, Text
-from app.gui.panels import Panel
+from app.gui.panel import Panel
 from app.gui.quality_control import Quality
 from app.gui.record_switch import megabytes
 from app.recording.formats import BEST, QUALITIES, SMALLEST

@@ -9,6 +9,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.errors import MattecamError
 from app.gui.options_form import Choice, Control, Rows, Switch
+from app.gui.part_form import PartForm
 
 KEEP, DROP, PLATE, PERSONS = "keep-region", "drop-region", "clean-plate", "persons"
 
@@ -133,11 +134,10 @@ class LightRows(QWidget):
         self._layout.setContentsMargins(0, 0, 0, 0)
         self._layout.setSpacing(8)
         self.switches: dict[str, Switch] = {}
-        self._forms: dict[str, object] = {}
+        self._forms: dict[str, PartForm] = {}
 
     def load(self) -> None:
         """The registry is there."""
-        from app.gui.panels import PartForm
         from app.light.base import light_touches
 
         for entry in light_touches.entries():
@@ -154,13 +154,10 @@ class LightRows(QWidget):
         self.show_specs(self._specs)
 
     def show_specs(self, specs: Sequence[str]) -> None:
-        from app.gui.panels import PartForm
-
         self._specs = tuple(specs)
         by_name = {kind_of(spec): spec for spec in specs}
         for name, switch in self.switches.items():
             form = self._forms[name]
-            assert isinstance(form, PartForm)
             switch.set_value(name in by_name)
             if name in by_name:
                 form.show_spec(by_name[name])

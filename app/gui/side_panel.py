@@ -9,20 +9,18 @@ from PyQt6.QtGui import QPalette
 from PyQt6.QtWidgets import QFrame, QScrollArea, QStackedWidget, QToolButton, QVBoxLayout, QWidget
 
 from app.gui.adapt_page import AdaptPage
+from app.gui.background_panel import BackgroundPanel
+from app.gui.camera_panel import CameraPanel
 from app.gui.convert_panel import ConvertPanel
 from app.gui.doctor_page import DoctorPage
+from app.gui.engine_panel import EnginePanel
 from app.gui.icons import icon
 from app.gui.keys_page import KeysPage
-from app.gui.panels import (
-    BackgroundPanel,
-    CameraPanel,
-    EnginePanel,
-    MattePanel,
-    OutputPanel,
-    Panel,
-    ProfilesPanel,
-)
+from app.gui.matte_panel import MattePanel
+from app.gui.output_panel import OutputPanel
+from app.gui.panel import Panel
 from app.gui.performance import PerformancePanel
+from app.gui.profiles_panel import ProfilesPanel
 from app.gui.recording_panel import RecordingPanel
 from app.gui.sections import Section
 

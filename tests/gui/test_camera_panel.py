@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.gui.camera_panel import CameraPanel
 from app.gui.options_form import Choice
-from app.gui.panels import CameraPanel
 from app.settings import LiveSettings
 from app.sources.devices import CameraFormat, CameraInfo
 

@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("PyQt6.QtWidgets")
 
-from app.gui.panels import MattePanel
+from app.gui.matte_panel import MattePanel
 from app.settings import LiveSettings
 
 
