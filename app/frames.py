@@ -8,7 +8,7 @@ leaves `app/sources`, tensors never leave `app/engines`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +27,13 @@ class Frame:
     index: counts up from 0 in one source.
     captured_at: seconds. Live: on time.monotonic()'s clock. From a file: the frame's own
         presentation time, so that a variable frame rate survives.
+    halves: `rgb` halved once, twice and so on, as far as anybody wanted it; see app/halving.py.
     """
 
     rgb: RGB
     index: int
     captured_at: float
+    halves: dict[int, RGB] = field(init=False, repr=False, default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -6,12 +6,36 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from app.frames import RGB, Frame
+
 
 def halved_to(picture: npt.NDArray[np.uint8], short_side: int) -> npt.NDArray[np.uint8]:
     """`picture` halved as long as its shorter side stays at least that; itself, if it is small."""
     while min(picture.shape[:2]) >= 2 * short_side:
         picture = halved(picture)
     return picture
+
+
+def halved_frame(frame: Frame, short_side: int) -> RGB:
+    """`halved_to(frame.rgb, short_side)`, made once for all who ask.
+
+    The network, the filters over time and the refinement all begin with halves of one picture.
+    """
+    side, times = min(frame.size), 0
+    while side >= 2 * short_side:
+        side, times = (side + 1) // 2, times + 1
+    return half_of(frame, times)
+
+
+def half_of(frame: Frame, times: int) -> RGB:
+    """`frame.rgb` halved so many times, made once for all who ask. May be called in any thread."""
+    if times == 0:
+        return frame.rgb
+    # Two threads that ask at once both make it, and either is as good.
+    known = frame.halves.get(times)
+    if known is None:
+        known = frame.halves[times] = halved(half_of(frame, times - 1))
+    return known
 
 
 def halved(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

@@ -13,7 +13,7 @@ from app.chain import Chain, open_chain
 from app.flow import StageTimes, run
 from app.frames import Alpha, Frame, Matte
 from app.matting import Matting
-from app.modnet.preprocess import Grid, fit
+from app.modnet.preprocess import Grid, fit_frame
 
 # Frames whose mattes are kept for measuring what is outside of the network.
 _REPLAYED = 8
@@ -82,7 +82,7 @@ class _Replay:
         self._input = np.zeros((height, width, 3), np.uint8)
 
     def push(self, item: Frame) -> Iterable[Matte]:
-        fit(item.rgb, self._grid, self._input)
+        fit_frame(item, self._grid, self._input)
         return (Matte(item, self._alphas[item.index % len(self._alphas)]),)
 
     def flush(self) -> Iterable[Matte]:

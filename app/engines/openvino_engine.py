@@ -28,7 +28,7 @@ from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.errors import EngineError, EngineUnavailable, MattecamError
 from app.frames import RGB, Frame, Matte
 from app.modnet import REVISION
-from app.modnet.preprocess import Grid, crop, fit, grid_for
+from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +252,7 @@ class OpenVINOEngine(Engine):
         while len(self._in_flight) >= self.settings.in_flight or not compiled.idle:
             self._finish_oldest()
         request = compiled.idle.pop()
-        fit(frame.rgb, grid, request.picture[0])
+        fit_frame(frame, grid, request.picture[0])
         self._in_flight.append(_InFlight(frame, grid, compiled, request))
         request.called_back.up = False
         request.handle.start_async()

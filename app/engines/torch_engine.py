@@ -16,7 +16,7 @@ from typing_extensions import Self
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.errors import EngineError, EngineUnavailable
 from app.frames import Frame, Matte
-from app.modnet.preprocess import Grid, crop, fit, grid_for
+from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
 
 # torch takes seconds to import, and this module is imported to list the engines: functions import
 # it when the engine is opened.
@@ -120,7 +120,7 @@ class TorchEngine(Engine):
         width, height = grid.padded
         # Pinned memory lets the copies to and from the GPU run beside the computation.
         picture = torch.empty((1, height, width, 3), dtype=torch.uint8, pin_memory=on_cuda)
-        fit(frame.rgb, grid, picture[0].numpy())
+        fit_frame(frame, grid, picture[0].numpy())
         try:
             with torch.inference_mode():
                 x = picture.to(self._device, non_blocking=on_cuda).permute(0, 3, 1, 2)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from app.errors import UsageError
-from app.frames import RGB, Alpha
+from app.frames import RGB, Alpha, Frame
+from app.halving import half_of
 
 MULTIPLE = 32  # the backbone halves the picture five times
 AUTO_SHORT_SIDE = 288
@@ -89,12 +90,25 @@ def _round_up(side: int) -> int:
 
 
 def fit(rgb: RGB, grid: Grid, out: RGB) -> None:
-    """Scales `rgb` into `out`, uint8 (padded height, padded width, 3), and repeats its edges."""
-    height, width = rgb.shape[:2]
+    """`fit_frame` for a picture, uint8 (H, W, 3), that is no frame."""
+    fit_frame(Frame(rgb, 0, 0.0), grid, out)
+
+
+def fit_frame(frame: Frame, grid: Grid, out: RGB) -> None:
+    """Scales the picture into `out`, uint8 (padded height, padded width, 3), and repeats its edges.
+
+    It is halved as often as it can be, which others want, too (see app/halving.py). What is left is
+    less than a half: after a halving bilinear sampling sees every pixel, and costs a fifth of area
+    averaging, which keeps thin hair from aliasing where nothing could be halved.
+    """
     content_width, content_height = grid.content
-    # Area averaging keeps thin hair from aliasing; it is only meant for shrinking.
+    times = min(
+        _halvings(side, content) for side, content in zip(frame.size, grid.content, strict=True)
+    )
+    rgb = half_of(frame, times)
+    height, width = rgb.shape[:2]
     shrinks = width >= content_width and height >= content_height
-    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    interpolation = cv2.INTER_AREA if shrinks and times == 0 else cv2.INTER_LINEAR
     if grid.content == grid.padded:
         cv2.resize(rgb, grid.content, dst=out, interpolation=interpolation)
         return
@@ -108,6 +122,11 @@ def fit(rgb: RGB, grid: Grid, out: RGB) -> None:
         cv2.BORDER_REPLICATE,
         dst=out,
     )
+
+
+def _halvings(side: int, least: int) -> int:
+    """How often `side` can be halved and stay at least `least`."""
+    return max(0, (side // least).bit_length() - 1)
 
 
 def crop(alpha: Alpha, grid: Grid) -> Alpha:

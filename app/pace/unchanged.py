@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import cv2
-import numpy as np
-import numpy.typing as npt
 
 from app.frames import RGB, Frame
+from app.halving import half_of
 
-# The picture is compared on cells of about so many pixels a side: averaging takes the sensor's
-# noise down to a tenth, and a contour that moves by a third of a pixel is still seen.
-_CELLS = 90  # on the shorter side
+# The picture is compared on cells of 8 pixels a side, which is so many halvings: averaging takes
+# the sensor's noise down to an eighth, and a contour that moves by a third of a pixel is seen.
+_HALVINGS = 3
 # In levels of 0..255, the most that one cell may differ. Noise with a deviation of 3 levels stays
 # below it in practically every picture; a finger that moves does not.
 _LEVELS = 3.0
@@ -25,7 +24,7 @@ class UnchangedPicture:
     """
 
     def __init__(self) -> None:
-        self._seen: npt.NDArray[np.uint8] | None = None
+        self._seen: RGB | None = None
         self._seen_at = 0.0
 
     def is_unchanged(self, frame: Frame) -> bool:
@@ -33,7 +32,7 @@ class UnchangedPicture:
 
         Where it does not, `frame` is remembered in its place: the network is to see it.
         """
-        small = _small(frame.rgb)
+        small = half_of(frame, _HALVINGS)
         seen = self._seen
         if (
             seen is not None
@@ -47,12 +46,3 @@ class UnchangedPicture:
 
     def reset(self) -> None:
         self._seen = None
-
-
-def _small(rgb: RGB) -> npt.NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    # A whole number of pixels to a cell is much faster to average.
-    side = max(1, min(height, width) // _CELLS)
-    size = max(1, width // side), max(1, height // side)
-    cut = rgb[: size[1] * side, : size[0] * side]
-    return np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -18,54 +18,48 @@ import numpy as np
 
 from app.frames import RGB, Alpha8
 from app.halving import halved_to
-from app.refine.band import Band, Float
+from app.refine.band import Float, Fringe
 
 # The small grid's shorter side is at least this, in pixels, and less than twice it where the frame
 # is larger. 24 to 240 give the same error within 7%.
 _SMALL_SIDE = 64
 # Windows as shares of the picture's shorter side: across a lock of hair, then across its edge.
 _WIDE, _NARROW = 1 / 16, 1 / 90
-# Alpha this close to 0 or 255 is sure. A third of the band lies there, where a wrong colour shows
-# in less than three levels.
-_SURE = 3
 # What the picture itself counts for in the means: it decides where nothing of a kind is near.
 _TRACE = np.float32(1e-3)
 
 
-def estimate_foreground(rgb: RGB, alpha: Alpha8, *, small: RGB | None = None) -> RGB:
-    """The foreground, uint8 (H, W, 3), straight: `rgb` itself but for the band 3 <= alpha <= 252.
+def estimate_foreground(fringe: Fringe, alpha: Alpha8) -> RGB:
+    """The foreground, uint8 (H, W, 3), straight: the frame's own pixels but for the band.
 
-    `rgb` is uint8 (H, W, 3), `alpha` uint8 (H, W), `small` is `rgb` halved some times, where the
-    caller has that already. Gives `rgb` itself where there is no band.
+    alpha: uint8 (H, W), which is sure, or nearly so, outside of the fringe's band. Gives the
+    frame's `rgb` itself where there is no band.
     """
-    # The subtraction wraps below zero, so one comparison finds what lies between both bounds.
-    band = Band.of((alpha - np.uint8(_SURE)) < 256 - 2 * _SURE)
-    if band.at.size == 0:
-        return rgb
-    small_rgb = halved_to(rgb if small is None else small, _SMALL_SIDE)
+    band = fringe.band
+    if band.is_empty:
+        return fringe.rgb
+    small_rgb = halved_to(fringe.small, _SMALL_SIDE)
     small_alpha = halved_to(alpha, _SMALL_SIDE)
     foreground, background = _means(
         small_rgb.astype(np.float32), small_alpha.astype(np.float32) * np.float32(1 / 255)
     )
     a = alpha.reshape(-1).take(band.at).astype(np.float32) * np.float32(1 / 255)
     rest = np.float32(1) - a
-    # F^ + alpha (I - alpha F^ - (1 - alpha) B^), sorted by what it multiplies. Channel by channel,
-    # because an operation on all pixels of one is several times as fast.
+    # F^ + alpha (I - alpha F^ - (1 - alpha) B^), sorted by what it multiplies.
     of_foreground, of_background = np.float32(1) - a * a, a * rest
-    pixels = rgb.reshape(-1, 1, 3).take(band.at, axis=0)
-    channels = []
-    planes = band.sample_planes(
-        np.asarray(cv2.convertScaleAbs(foreground), np.uint8),
-        np.asarray(cv2.convertScaleAbs(background), np.uint8),
+    planes = (
+        band.sample(np.asarray(cv2.convertScaleAbs(means), np.uint8))
+        for means in (foreground, background)
     )
-    for f, b, i in zip(*planes, cv2.split(pixels), strict=True):
+    channels = []
+    for f, b, i in zip(*planes, fringe.colours, strict=True):
         f *= of_foreground
         b *= of_background
         f -= b
-        f += a * i.reshape(-1)
+        f += a * i
         # This rounds, and stops at 255.
         channels.append(cv2.convertScaleAbs(np.maximum(f, 0, out=f)))
-    estimated = rgb.copy()
+    estimated = fringe.rgb.copy()
     # As pixels of three bytes: put in their places twice as fast as rows of three numbers.
     pixel = np.dtype((np.void, 3))
     estimated.view(pixel).reshape(-1)[band.at] = cv2.merge(channels).view(pixel).reshape(-1)

@@ -20,13 +20,12 @@ import cv2
 import numpy as np
 
 from app.frames import RGB, Alpha, Alpha8
-from app.halving import halved_to
-from app.refine.band import Band, Float
+from app.refine.band import SHORT_SIDE, Float, Fringe
 from app.temporal.neighbours import LONGEST_STEP
 
-# The short side of the small grid, in pixels; a larger one gains nothing and costs more.
-SHORT_SIDE = 144
 _WINDOW = (3, 3)
+# What two windows and a bilinear sample reach to beyond the band.
+_MARGIN = 3
 # Added to the colours' variance, of [0, 1]: a contrast of one hundredth leads nothing, for noise
 # has as much.
 _EPSILON = np.float32(1e-4)
@@ -35,8 +34,6 @@ _EPSILON = np.float32(1e-4)
 _SHARE = np.float32(0.55)
 # That much of it for each alpha (1 - alpha), until the share is full.
 _TRUST = np.float32(6.0)
-# What the enlarged alpha has to have for the person or the room to be sure, of 255.
-_SURE = 5
 # How much of the last step stays where the edge does. Flicker falls to a quarter of what it is
 # without; more keeps hair behind that moves.
 _KEPT = np.float32(0.7)
@@ -63,45 +60,39 @@ class Guide:
         """The next picture has nothing to do with the last one."""
         self._past = None
 
-    def lead(
-        self, alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, at: float, small: RGB | None = None
-    ) -> Alpha8:
+    def lead(self, alpha: Alpha, enlarged: Alpha8, fringe: Fringe, *, at: float) -> Alpha8:
         """`enlarged` with its band led by the picture. Neither is written to, now or later.
 
         alpha: float32 (h, w) in [0, 1], the network's. enlarged: the same at the frame's size,
-        uint8 (H, W). rgb: the frame, uint8 (H, W, 3). at: when it was taken, in seconds. small:
-        `rgb` halved to `SHORT_SIDE`, where the caller has that already. Gives `enlarged` itself
-        where there is no band.
+        uint8 (H, W). fringe: that of `enlarged` in the frame. at: when it was taken, in seconds.
+        Gives `enlarged` itself where there is no band.
         """
         past = self._past
         if past is not None and not (
             past.led.shape == enlarged.shape and 0 <= at - past.at <= LONGEST_STEP
         ):
             past = None
-        led = _led(
-            alpha, enlarged, rgb, past, halved_to(rgb, SHORT_SIDE) if small is None else small
-        )
+        led = _led(alpha, enlarged, fringe, past)
         self._past = _Past(enlarged, led, at)
         return led
 
 
-def _led(alpha: Alpha, enlarged: Alpha8, rgb: RGB, past: _Past | None, small: RGB) -> Alpha8:
-    unsure = cv2.inRange(alpha, _SURE / 255, 1 - _SURE / 255)
-    unsure = np.asarray(cv2.dilate(unsure, np.ones((3, 3), np.uint8)), np.uint8) & np.uint8(1)
-    height, width = enlarged.shape
-    unsure = cv2.resize(unsure, (width, height), interpolation=cv2.INTER_NEAREST)
-    band = Band.of(np.asarray(unsure, np.uint8).view(np.bool_))
-    if band.at.size == 0:
+def _led(alpha: Alpha, enlarged: Alpha8, fringe: Fringe, past: _Past | None) -> Alpha8:
+    band = fringe.band
+    if band.is_empty:
         return enlarged
     scale = min(1.0, SHORT_SIDE / min(alpha.shape))
     size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-    picture = np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    picture = np.asarray(cv2.resize(fringe.small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    coefficients = band.sample(_fitted(picture, coarse))
-    colours = rgb.reshape(-1, 3).take(band.at, axis=0)
+    left, top, right, bottom = band.box_on(size, _MARGIN)
+    part = np.s_[top:bottom, left:right]
+    *slopes, led = band.sample(_fitted(picture[part], coarse[part]), of=size, at=(left, top))
     # In levels: the guide was taken in [0, 1], and 255 (a . I / 255 + b) = a . I + 255 b.
-    led = np.einsum("ij,ij->i", coefficients[:, :3], colours.astype(np.float32))
-    led += coefficients[:, 3] * np.float32(255)
+    led *= np.float32(255)
+    for slope, colour in zip(slopes, fringe.colours, strict=True):
+        slope *= colour
+        led += slope
     out = enlarged.copy()
     flat = out.reshape(-1)
     base = flat.take(band.at).astype(np.float32)

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 
 from app.frames import Alpha, Alpha8, Cutout, Matte
-from app.halving import halved_to
+from app.halving import halved_frame
+from app.refine.band import SHORT_SIDE, Fringe
 from app.refine.edge import EdgeTool
 from app.refine.foreground import estimate_foreground
-from app.refine.guided import SHORT_SIDE, Guide
+from app.refine.guided import Guide
 
 
 class Refine:
@@ -34,9 +35,9 @@ class Refine:
         alpha = enlarge(item.alpha, item.frame.size)
         foreground = rgb
         if self._colours:
-            small = halved_to(rgb, SHORT_SIDE)
-            alpha = self._guide.lead(item.alpha, alpha, rgb, at=item.frame.captured_at, small=small)
-            foreground = estimate_foreground(rgb, alpha, small=small)
+            fringe = Fringe.of(rgb, alpha, small=halved_frame(item.frame, SHORT_SIDE))
+            alpha = self._guide.lead(item.alpha, alpha, fringe, at=item.frame.captured_at)
+            foreground = estimate_foreground(fringe, alpha)
         if self._edge is not None:
             # Last: the colours follow from the alpha that is true of the picture.
             alpha = self._edge.apply(alpha)

@@ -59,7 +59,7 @@ class Gated(TemporalFilter):
         self._past: _Past | None = None
 
     def push(self, item: Matte) -> Iterable[Matte]:
-        picture = small_picture(item.frame.rgb)
+        picture = small_picture(item.frame)
         past = self._past
         alpha = item.alpha
         if past is not None and are_neighbours(past.given, item):

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app.frames import RGB, Alpha
-from app.halving import halved_to
+from app.frames import RGB, Alpha, Frame
+from app.halving import halved_frame
 
 Levels = npt.NDArray[np.float32]  # (h, w), 0..255
 Map = npt.NDArray[np.float32]  # (h, w), a place in pixels
@@ -27,9 +27,9 @@ _GAIN = 1.0
 _SMALLEST = 32
 
 
-def small_picture(rgb: RGB) -> RGB:
-    """The frame `rgb`, uint8 (H, W, 3), with a short side of 144 pixels where it is larger."""
-    rgb = halved_to(rgb, _SHORT_SIDE)
+def small_picture(frame: Frame) -> RGB:
+    """The frame's picture with a short side of 144 pixels where it is larger."""
+    rgb = halved_frame(frame, _SHORT_SIDE)
     scale = _SHORT_SIDE / min(rgb.shape[:2])
     if scale >= 1:
         return rgb

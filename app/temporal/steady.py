@@ -73,12 +73,12 @@ class Steady(OneFrameLater):
     def filtered(self, before: Matte, held: Matte, after: Matte) -> Matte:
         a = held.alpha
         if self._last is None or self._last[0] is not before:
-            self._last = before, before.alpha, small_picture(before.frame.rgb)
+            self._last = before, before.alpha, small_picture(before.frame)
         if self._next is None or self._next[0] is not held:
-            self._next = held, small_picture(held.frame.rgb)
+            self._next = held, small_picture(held.frame)
         _, last, last_picture = self._last
         picture = self._next[1]
-        self._next = after, small_picture(after.frame.rgb)
+        self._next = after, small_picture(after.frame)
         back = self._finder.find(picture, last_picture)
         ahead = self._finder.find(picture, self._next[1])
         was = back.carried(on_grid_of(last, a))

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from app.refine.band import Fringe
 from app.refine.foreground import estimate_foreground
 
 
@@ -29,22 +30,22 @@ def test_it_takes_most_of_the_wall_out_of_the_edge() -> None:
     band = (alpha > 0) & (alpha < 255)
     weight = alpha[band][:, None] / 255
     before = (np.abs(mixed[band].astype(float) - true[band]) * weight).mean()
-    after = (
-        np.abs(estimate_foreground(mixed, alpha)[band].astype(float) - true[band]) * weight
-    ).mean()
+    estimated = estimate_foreground(Fringe.of(mixed, alpha), alpha)
+    after = (np.abs(estimated[band].astype(float) - true[band]) * weight).mean()
     assert after < before / 2
 
 
 def test_outside_of_the_band_nothing_changes() -> None:
     mixed, alpha, _ = _edge()
     sure = (alpha < 3) | (alpha > 252)
-    assert (estimate_foreground(mixed, alpha)[sure] == mixed[sure]).all()
+    assert (estimate_foreground(Fringe.of(mixed, alpha), alpha)[sure] == mixed[sure]).all()
 
 
 @pytest.mark.parametrize("value", [0, 255])
 def test_without_a_band_the_picture_itself_comes_back(value: int) -> None:
     mixed, alpha, _ = _edge()
-    assert estimate_foreground(mixed, np.full_like(alpha, value)) is mixed
+    sure = np.full_like(alpha, value)
+    assert estimate_foreground(Fringe.of(mixed, sure), sure) is mixed
 
 
 @given(
@@ -60,7 +61,7 @@ def test_any_picture_and_alpha_give_a_picture_and_neither_is_written_to(
 ) -> None:
     rgb, alpha = pair
     before = rgb.copy(), alpha.copy()
-    out = estimate_foreground(rgb, alpha)
+    out = estimate_foreground(Fringe.of(rgb, alpha), alpha)
     assert out.dtype == np.uint8
     assert out.shape == rgb.shape
     assert (rgb == before[0]).all()
@@ -69,5 +70,6 @@ def test_any_picture_and_alpha_give_a_picture_and_neither_is_written_to(
 
 def test_a_band_larger_than_a_map_may_be_long_is_sampled_whole() -> None:
     rgb = np.full((300, 400, 3), 90, np.uint8)
-    out = estimate_foreground(rgb, np.full((300, 400), 128, np.uint8))
+    alpha = np.full((300, 400), 128, np.uint8)
+    out = estimate_foreground(Fringe.of(rgb, alpha), alpha)
     assert (np.abs(out.astype(int) - 90) <= 1).all()

@@ -120,8 +120,8 @@ def test_motion_says_what_it_cannot_explain() -> None:
 
 
 def test_a_small_picture_is_small() -> None:
-    assert min(small_picture(np.zeros((720, 1280, 3), np.uint8)).shape[:2]) == 144
-    assert small_picture(ROOM) is ROOM
+    assert min(small_picture(Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0.0)).shape[:2]) == 144
+    assert small_picture(Frame(ROOM, 0, 0.0)) is ROOM
     assert difference(ROOM, ROOM).max() == 0
 
 
