@@ -32,7 +32,7 @@ class ChainSettings:
     """What `convert`, `live`, `evaluate`, `bench` and `adapt` share.
 
     weights: a name from the list of weights, or a file.
-    engine, device, precision, size, in_flight: see EngineSettings.
+    engine, device, precision, size, in_flight, compile: see EngineSettings.
     norms: "auto", "exact" (each picture's own statistics, as MODNet) or "fixed" (stored ones, which
         is faster); auto is fixed where statistics of these weights are stored.
     temporal, edge, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
@@ -49,6 +49,7 @@ class ChainSettings:
     precision: str = "auto"
     size: NetworkSize = AUTO
     in_flight: int = 2
+    compile: bool = False
     norms: str = "auto"
     temporal: str = "steady"
     refine: bool = True
@@ -147,6 +148,7 @@ def open_chain_engine(
             precision=settings.precision,
             size=settings.size,
             in_flight=settings.in_flight,
+            compile=settings.compile,
             statistics=stored.path if stored else None,
             statistics_sha256=stored.sha256 if stored else "",
         ),

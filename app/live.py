@@ -1000,6 +1000,7 @@ def _network_of(settings: LiveSettings) -> tuple[object, ...]:
         settings.precision,
         settings.size,
         settings.in_flight,
+        settings.compile,
         settings.norms,
         settings.quality,
         settings.skip_unchanged,

@@ -101,6 +101,7 @@ class LiveSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     size: str = "auto"
     in_flight: int = Field(default=1, ge=1, le=4)
+    compile: bool = False
     norms: Literal["auto", "exact", "fixed"] = "auto"
     quality: Quality = Quality.SMOOTH_60
     skip_unchanged: bool = True
@@ -149,6 +150,7 @@ class LiveSettings(Settings):
             precision=self.precision,
             size=NetworkSize.parse(self.size),
             in_flight=self.in_flight,
+            compile=self.compile,
             norms=self.norms,
             temporal=self.temporal,
             refine=self.refine,

@@ -98,6 +98,7 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
         engine=chain.engine,
         device=chain.device,
         precision=chain.precision,
+        compile=chain.compile,
         norms=chain.norms,
         size=str(chain.size),
         in_flight=chain.in_flight,

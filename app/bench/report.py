@@ -23,13 +23,19 @@ def row(run: Run) -> tuple[str, ...]:
     return (
         label(run),
         run["frame_size"],
-        f"{run['network_size']} {run['precision']}",
+        f"{run['network_size']} {ran_on(run)}",
         f"{run['fps']:.1f}",
         _number(run["cpu_ms_per_frame"]),
         _number(run["cpu_ms_per_frame_outside_network"]),
         f"{run['peak_memory_mb']:.0f}",
         stages,
     )
+
+
+def ran_on(run: Run) -> str:
+    """As in "openvino cpu bfloat16"; the others' names say what runs them."""
+    where = f"{run['engine']} {run['device']} " if run["name"] == "mattecam" else ""
+    return f"{where}{run['precision']}"
 
 
 def label(run: Run) -> str:
@@ -68,7 +74,7 @@ def plot_svg(runs: Sequence[Run]) -> str:
     rows = []
     for number, run in enumerate(runs):
         top, width = 40 + number * height, run["fps"] / most * _BAR_WIDTH
-        words = f"{label(run)}  {run['frame_size']}, network {run['network_size']}"
+        words = f"{label(run)}  {run['frame_size']}, network {run['network_size']} {ran_on(run)}"
         colour = "#2f6fed" if run["name"] == "mattecam" else "#9aa3af"
         rows.append(
             f'<text x="330" y="{top + 15}" text-anchor="end">{escape(words)}</text>'
@@ -105,7 +111,7 @@ def page(
         "in turns in one run, so compare within a group: on a shared machine a figure by itself "
         "says little.",
         "",
-        f"Machine: {describe_machine(machine)}.",
+        f"Machine: {describe_machine(machine)}.{_busy(machine)}",
         "",
         f"![Frames a second]({plot})",
         "",
@@ -140,13 +146,32 @@ def page(
             f"cache (the weights are converted), {startup['warm_s']:.1f} s with a warm one, which "
             f"{torch} torch.",
         ]
-    lines += [
-        "",
-        "On a GPU: not measured. On a processor with AMX: not measured here; the file's first "
-        "lines say what this was measured on.",
-        "",
-    ]
+    lines += ["", _not_measured(machine, cells), ""]
     return "\n".join(lines)
+
+
+def _busy(machine: Mapping[str, Any]) -> str:
+    """A sentence where other programs took more than a tenth of the processor."""
+    load, cores = machine["load"], machine["cores"]
+    if load is None or load < 0.1 * cores:
+        return ""
+    return (
+        f" Other programs were running (load {load:g} at the start, where {cores} is all of it): "
+        "the ratios hold, the frames a second are too few."
+    )
+
+
+def _not_measured(machine: Mapping[str, Any], cells: Sequence[Sequence[Run]]) -> str:
+    """What this page cannot say, because the machine has none of it."""
+    devices = {run["device"] for cell in cells for run in cell}
+    missing = []
+    if not any("amx" in flag for flag in machine["flags"]):
+        missing.append("a processor with AMX")
+    if devices <= {"cpu"}:
+        missing.append("a GPU")
+    if not missing:
+        return "All that this program can run on was measured."
+    return f"Not measured, because this machine has none: {', '.join(missing)}."
 
 
 def _number(value: float | None) -> str:

@@ -171,6 +171,7 @@ def _startup(job: Job) -> dict[str, Any]:
         "engine": chain.engine,
         "device": chain.device,
         "precision": chain.precision,
+        "compile": chain.compile,
         "norms": chain.norms,
         "size": str(chain.size),
         "temporal": "off",  # a filter with a delay would hold the first matte back

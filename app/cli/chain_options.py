@@ -52,6 +52,14 @@ Precision = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile",
+        help="torch compiles the network first: a minute at the start, for speed on a GPU.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Norms = Annotated[
     str | None,
     typer.Option(
@@ -175,6 +183,7 @@ def _settings(
     engine: Engine = "auto",
     device: Device = "auto",
     precision: Precision = "auto",
+    compile: Compile = False,  # noqa: A002
     norms: Norms = None,
     size: Size = "auto",
     temporal: Temporal = None,
@@ -208,6 +217,7 @@ def _settings(
         engine=engine,
         device=device,
         precision=precision,
+        compile=compile,
         norms=norms or ("exact" if plain else "auto"),
         size=NetworkSize.parse(size),
         temporal=temporal or ("off" if plain else "steady"),

@@ -87,6 +87,7 @@ def live(
         engine=chain.engine,
         device=chain.device,
         precision=chain.precision,
+        compile=chain.compile,
         norms=chain.norms,
         size=str(chain.size),
         temporal=chain.temporal,

@@ -26,6 +26,7 @@ class EngineSettings:
     precision: "auto" (what the device does fastest without harm), float32, bfloat16 or float16.
     in_flight: how many frames may be computed at once. Two give the best throughput, one the
         least delay.
+    compile: torch compiles the network first, which takes a minute; others do so anyway.
     statistics: a file of fixed statistics for the instance norms, or None for the picture's own;
         statistics_sha256 identifies it in caches.
     """
@@ -36,6 +37,7 @@ class EngineSettings:
     size: NetworkSize = AUTO
     precision: str = "auto"
     in_flight: int = 2
+    compile: bool = False
     statistics: Path | None = None
     statistics_sha256: str = ""
 
@@ -98,6 +100,11 @@ class Engine:
         traceback: TracebackType | None,
     ) -> None:
         raise NotImplementedError
+
+    @staticmethod
+    def devices() -> Sequence[str]:
+        """The engine's own words for the devices that are there. Loads its package."""
+        return ()
 
     @property
     def info(self) -> EngineInfo:

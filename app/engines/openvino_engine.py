@@ -92,6 +92,12 @@ class OpenVINOEngine(Engine):
             return "The openvino package is not installed: pip install -r requirements.txt"
         return None
 
+    @staticmethod
+    def devices() -> Sequence[str]:
+        import openvino
+
+        return _devices_of(openvino.Core())
+
     def __enter__(self) -> Self:
         reason = self.unavailable_because()
         if reason is not None:
@@ -132,14 +138,14 @@ class OpenVINOEngine(Engine):
 
     def _pick_device(self) -> str:
         wanted = self.settings.device
-        there = [device.split(".")[0] for device in self._core.available_devices]
         if wanted == "auto":
             return "CPU"
-        device = _DEVICES.get(wanted)
-        if device is None or device not in there:
-            have = ", ".join(device.lower() for device in dict.fromkeys(there))
-            raise EngineUnavailable(f"OpenVINO finds no device {wanted!r} here; it finds {have}.")
-        return device
+        there = _devices_of(self._core)
+        if wanted not in there or wanted not in _DEVICES:
+            raise EngineUnavailable(
+                f"OpenVINO finds no device {wanted!r} here; it finds {', '.join(there)}."
+            )
+        return _DEVICES[wanted]
 
     def _pick_precision(self, device: str) -> str:
         wanted = self.settings.precision
@@ -279,6 +285,12 @@ class OpenVINOEngine(Engine):
         while self._in_flight:
             self._finish_oldest()
         return self.take_ready()
+
+
+def _devices_of(core: Any) -> Sequence[str]:
+    """Each kind once, as this program calls it."""
+    found = (device.split(".")[0].lower() for device in core.available_devices)
+    return tuple(dict.fromkeys(found))
 
 
 def _convert_in_child(source: Path, target: Path, statistics: Path | None) -> None:

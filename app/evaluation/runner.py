@@ -84,6 +84,7 @@ def plain(settings: ChainSettings) -> ChainSettings:
         precision=settings.precision,
         size=settings.size,
         in_flight=settings.in_flight,
+        compile=settings.compile,
         norms="exact",
         temporal="off",
         refine=False,

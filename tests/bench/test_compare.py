@@ -1,13 +1,18 @@
 """The benchmark: all contenders really run, at the same network size, and say what they did."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from app.bench import machine, report
+from app.bench.grid import cells
+from app.bench.job import Job
+from app.chain import ChainSettings
 from app.cli import main
+from app.pace.ladder import BOXES
 
 QUICK = ["--rounds", "1", "--seconds", "0.1", "--json"]
 
@@ -105,6 +110,8 @@ def run(name: str, fps: float) -> dict:
         "feed": "memory",
         "frame_size": "1280x720",
         "network_size": "512x288",
+        "engine": "openvino",
+        "device": "cpu",
         "precision": "float32",
         "fps": fps,
         "cpu_ms_per_frame": 10.0,
@@ -112,6 +119,29 @@ def run(name: str, fps: float) -> dict:
         "peak_memory_mb": 300.0,
         "stages_ms": {"matting": {"median": 1.0, "p95": 2.0}},
     }
+
+
+def test_a_page_of_a_busy_machine_says_so_and_what_it_could_not_measure() -> None:
+    about = {**machine.describe(), "cores": 2, "load": 1.5, "flags": ["avx2"]}
+    ours = [[run("mattecam", 30.0)]]
+    written = report.page(about, ours, None, command="bench", plot="plot.svg")
+    assert "Other programs were running (load 1.5" in written
+    assert "none: a processor with AMX, a GPU." in written
+    quiet = {**about, "load": 0.1, "flags": ["amx_bf16"]}
+    gpu = [[{**run("mattecam", 90.0), "engine": "torch", "device": "cuda"}]]
+    written = report.page(quiet, gpu, None, command="bench", plot="plot.svg")
+    assert "Other programs" not in written
+    assert "Not measured" not in written
+    assert "torch cuda float32" in written
+
+
+def test_the_grid_measures_every_engine_that_is_there() -> None:
+    job = Job("demo", 4, ChainSettings())
+    measured = [cell.settings for cell, _ in cells(job)]
+    assert ("torch", "cpu") in {(one.engine, one.device) for one in measured}
+    assert {str(one.size) for one in measured} == set(BOXES)
+    asked = replace(job, settings=ChainSettings(engine="openvino"))
+    assert {one.settings.engine for one, _ in cells(asked)} == {"openvino"}
 
 
 def test_ratios_are_to_the_others_of_the_same_run() -> None:

@@ -80,6 +80,11 @@ class TestEveryEngine:
         assert info.device_name
         assert info.precision in ("float32", "bfloat16", "float16")
 
+    def test_what_it_runs_on_is_among_its_devices(self, name: str, settings) -> None:
+        with open_engine(name, settings) as (engine, info):
+            there = engine.devices()
+        assert info.device in there or not there
+
     def test_it_can_be_left_with_frames_in_flight(self, name: str, settings) -> None:
         with open_engine(name, settings) as (engine, _):
             engine.submit(frame(0))
