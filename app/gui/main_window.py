@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from PyQt6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer, QUrl, pyqtSignal
+from PyQt6.QtCore import QByteArray, QEvent, Qt, QTimer, QUrl, pyqtSignal
 from PyQt6.QtGui import (
     QAction,
     QCloseEvent,
@@ -15,18 +15,11 @@ from PyQt6.QtGui import (
     QDragEnterEvent,
     QDragLeaveEvent,
     QDropEvent,
-    QFocusEvent,
-    QKeyEvent,
-    QWheelEvent,
 )
 from PyQt6.QtWidgets import (
     QAbstractButton,
-    QAbstractSpinBox,
-    QApplication,
-    QComboBox,
     QHBoxLayout,
     QMainWindow,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
@@ -39,9 +32,11 @@ from app.gui.actions import Actions, fill_menus, make_actions, set_short
 from app.gui.adapt_wiring import AdaptWiring
 from app.gui.bars import BottomBar, Strip
 from app.gui.bridge import Bridge
+from app.gui.camera_wiring import DEMO, CameraWiring, StartWatch, watch_cameras
 from app.gui.comparison import Comparison
 from app.gui.gallery import local_files, samples
 from app.gui.icons import app_icon, icon
+from app.gui.input_filter import InputFilter
 from app.gui.intake import BackgroundIntake
 from app.gui.log_file import log_path
 from app.gui.message_bar import Level, Message, MessageBar
@@ -64,29 +59,11 @@ from app.views import View
 if TYPE_CHECKING:
     from app.live import Failure, Info, State
     from app.runtime.job import Job
-    from app.sources.devices import CameraInfo
     from app.stats import Snapshot
 
 log = logging.getLogger(__name__)
 
 _SAVE_AFTER = 400  # milliseconds of quiet
-_CAMERAS_AT_LATEST = 3000  # milliseconds until it starts without the list of cameras
-_DEMO = "demo"
-
-
-class Watch(Protocol):
-    """What tells of cameras: devices.CameraWatch."""
-
-    def stop(self, timeout: float = ...) -> bool: ...
-
-
-StartWatch = Callable[[Callable[[Sequence["CameraInfo"]], None]], Watch]
-
-
-def _watch_cameras(on_change: Callable[[Sequence[CameraInfo]], None]) -> Watch:
-    from app.sources.devices import watch
-
-    return watch(on_change)
 
 
 class MainWindow(QMainWindow):
@@ -95,7 +72,6 @@ class MainWindow(QMainWindow):
     bridge: to the pipeline; it takes the settings that were loaded. start_watch: tells of cameras.
     """
 
-    _cameras_changed = pyqtSignal(object)
     _snapshot_done = pyqtSignal(object)
 
     def __init__(
@@ -103,7 +79,7 @@ class MainWindow(QMainWindow):
         *,
         theme: Theme,
         make_bridge: Callable[[LiveSettings], Bridge] = Bridge,
-        start_watch: StartWatch = _watch_cameras,
+        start_watch: StartWatch = watch_cameras,
         pictures: Path | None = None,
     ) -> None:
         super().__init__()
@@ -114,15 +90,10 @@ class MainWindow(QMainWindow):
         self._live: LiveSettings = live.settings
         self._window: WindowSettings = window.settings
         self._bridge = make_bridge(self._live)
-        self._start_watch = start_watch
-        self._watch: Watch | None = None
-        self._cameras: tuple[CameraInfo, ...] | None = None
-        self._stand_in = False  # the demo clip runs because there is no camera
         self._begun = False
         self._ended = False
-        self._focus_by_mouse = False
         self._pictures = pictures
-        self._build()
+        self._build(start_watch)
         self._connect()
         self._restore()
         for note in (*live.notes, *window.notes):
@@ -130,7 +101,7 @@ class MainWindow(QMainWindow):
 
     # ---- what the window is made of --------------------------------------------------------------
 
-    def _build(self) -> None:
+    def _build(self, start_watch: StartWatch) -> None:
         self.setWindowTitle("Mattecam")
         self.setWindowIcon(app_icon())
         self.setAcceptDrops(True)
@@ -142,6 +113,7 @@ class MainWindow(QMainWindow):
         self.notice = self.preview.notice
         self.side = SidePanel()
         self.side.keys.fill(menus.values(), [self.actions_.leave_full_screen])
+        self.cameras = CameraWiring(self, self._bridge, start_watch)
         self.intake = BackgroundIntake(self.side.background, self)
         self.scene = SceneTools(
             self.preview,
@@ -168,7 +140,7 @@ class MainWindow(QMainWindow):
         left.addWidget(self.preview, 1)
         self.comparison = Comparison()
         left.addWidget(self.comparison, 1)
-        self._strip = Strip(self.actions_, self._sources)
+        self._strip = Strip(self.actions_, self.cameras.choices)
         left.addWidget(self._strip)
         columns.addLayout(left, 1)
         columns.addWidget(self.side)
@@ -187,6 +159,7 @@ class MainWindow(QMainWindow):
         self.recording = RecordingWiring(self, self._bridge)
         self.adapting = AdaptWiring(self, self._bridge)
         self._tray = make_tray(self, self.actions_, self.to_front)
+        self._input = InputFilter(self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(_SAVE_AFTER)
@@ -204,8 +177,8 @@ class MainWindow(QMainWindow):
         bridge.state_changed.connect(self._state_changed)
         bridge.stats_changed.connect(self._show_stats)
         bridge.info_changed.connect(self._show_info)
-        self._cameras_changed.connect(self._show_cameras)
-        self._strip.source_chosen.connect(self._choose_source)
+        self.cameras.known.connect(self._start)
+        self._strip.source_chosen.connect(self.cameras.choose)
         self.truth.clicked.connect(lambda: self.show_section("performance"))
         self.outputs.wanted.connect(self._outputs_wanted)
         self.outputs.unusable.connect(self._output_refused)
@@ -250,7 +223,7 @@ class MainWindow(QMainWindow):
         for showing in (actions.pause, actions.freeze, actions.away):
             showing.triggered.connect(lambda on, action=showing: self._show_to_others(action, on))
         actions.retry.triggered.connect(self.retry)
-        actions.demo.triggered.connect(lambda: self.change(source=_DEMO))
+        actions.demo.triggered.connect(lambda: self.change(source=DEMO))
         actions.virtual_camera.triggered.connect(self.outputs.toggle_first)
         actions.on_demand.triggered.connect(lambda on: self.change(on_demand=on))
         actions.keys.triggered.connect(self.show_keys)
@@ -258,9 +231,7 @@ class MainWindow(QMainWindow):
         actions.doctor.triggered.connect(self.show_doctor)
         actions.log.triggered.connect(self.open_log)
         actions.about.triggered.connect(self._show_about)
-        application = QApplication.instance()
-        if application is not None:
-            application.installEventFilter(self)
+        self._input.install()
 
     def _restore(self) -> None:
         """The window as it was left."""
@@ -308,19 +279,14 @@ class MainWindow(QMainWindow):
         self._keep_gallery()
         self._show_live()
         self.intake.thumbnails.ask(self.side.background.gallery.specs())
-        # Found out beside Qt's thread: it may take a second.
-        self._watch = self._start_watch(self._cameras_changed.emit)
-        if self._wants_camera(self._live):
-            QTimer.singleShot(_CAMERAS_AT_LATEST, self._start)
-        else:
-            self._start()
+        self.cameras.begin()
 
     def _start(self) -> None:
         if self._begun or self._ended:
             return
         self._begun = True
         try:
-            self._bridge.apply(self._effective())
+            self._bridge.apply(self.cameras.effective(self._live))
             self._bridge.start()
         except MattecamError as error:
             self._start_without(error)
@@ -339,12 +305,12 @@ class MainWindow(QMainWindow):
         self._show_live()
         self._save_timer.start()
         try:
-            self._bridge.apply(self._effective())
+            self._bridge.apply(self.cameras.effective(self._live))
             self._bridge.start()
         except MattecamError as second:
-            self._live = self._live.but(engine="auto", device="auto", source=_DEMO)
+            self._live = self._live.but(engine="auto", device="auto", source=DEMO)
             log.warning("the settings cannot be used: %s", second)
-            self._bridge.apply(self._effective())
+            self._bridge.apply(self.cameras.effective(self._live))
             self._bridge.start()
 
     def end(self) -> None:
@@ -353,9 +319,7 @@ class MainWindow(QMainWindow):
             return
         self._ended = True
         self.scene.cancel()
-        application = QApplication.instance()
-        if application is not None:
-            application.removeEventFilter(self)
+        self._input.remove()
         self._save()
         if self._tray is not None:
             self._tray.hide()
@@ -364,8 +328,7 @@ class MainWindow(QMainWindow):
         self.side.doctor.cancel()
         self.recording.end()
         self.adapting.end()
-        if self._watch is not None:
-            self._watch.stop(1.0)
+        self.cameras.end()
         left = self._bridge.stop()
         if left:
             log.warning("threads that did not end: %s", ", ".join(left))
@@ -406,15 +369,15 @@ class MainWindow(QMainWindow):
         self.change(**changes)
 
     def _take(self, new: LiveSettings) -> bool:
-        old, stood_in = self._live, self._stand_in
+        old, stood_in = self._live, self.cameras.stand_in
         if new.source != old.source:
-            self._stand_in = False
+            self.cameras.stand_in = False
         self._live = new
         try:
             if self._begun:
-                self._bridge.apply(self._effective())
+                self._bridge.apply(self.cameras.effective(self._live))
         except MattecamError as error:
-            self._live, self._stand_in = old, stood_in
+            self._live, self.cameras.stand_in = old, stood_in
             self._say("settings", str(error), "warn")
             self._show_live()
             return False
@@ -427,10 +390,6 @@ class MainWindow(QMainWindow):
         self._show_live()
         self._save_timer.start()
         return True
-
-    def _effective(self) -> LiveSettings:
-        """What the pipeline gets: the demo clip where it stands in for a camera."""
-        return self._live.but(source=_DEMO) if self._stand_in else self._live
 
     def _keep(self, **changes: Any) -> None:
         """Remembers something of the window itself."""
@@ -491,66 +450,6 @@ class MainWindow(QMainWindow):
 
     def _show_profiles(self) -> None:
         self.side.profiles.show_profiles(profiles.names(), self._window.profile)
-
-    # ---- cameras ---------------------------------------------------------------------------------
-
-    def _wants_camera(self, settings: LiveSettings) -> bool:
-        return settings.source.partition(":")[0] == "camera"
-
-    @property
-    def _real_cameras(self) -> Sequence[CameraInfo]:
-        """Those that no program makes."""
-        return [camera for camera in self._cameras or () if not camera.virtual]
-
-    def _show_cameras(self, cameras: Sequence[CameraInfo]) -> None:
-        """Now, and whenever one came or went."""
-        self._cameras = tuple(cameras)
-        self.side.camera.set_cameras(self._cameras)
-        if not self._wants_camera(self._live):
-            return
-        if not self._begun:
-            missing = self.side.camera.camera_of(self._live.source) is None
-            self._stand_in = missing and not self._real_cameras
-            if self._stand_in:
-                self._say(
-                    "camera",
-                    self.tr("No camera is connected, so you see the demo clip."),
-                    "info",
-                    self.tr("Doctor"),
-                    self.show_doctor,
-                )
-            self._start()
-        elif self._stand_in and self._real_cameras:
-            # Asked, not done: the room is never shown by surprise.
-            self._say(
-                "camera",
-                self.tr("{0} is connected.").format(self._real_cameras[0].name),
-                "info",
-                self.tr("Use it"),
-                self._use_camera,
-            )
-        else:
-            self._bridge.retry()
-
-    def _use_camera(self) -> None:
-        if not self._real_cameras:
-            return
-        wanted = f"camera:{self._real_cameras[0].id}"
-        if self._live.source == wanted:
-            self._stand_in = False
-            self.preview.clear()
-            self._bridge.apply(self._effective())
-        else:
-            self.change(source=wanted)
-
-    def _sources(self) -> tuple[Sequence[tuple[str, str]], str]:
-        return self.side.camera.choices(), self._effective().source
-
-    def _choose_source(self, spec: str) -> None:
-        if self._stand_in and spec == self._live.source:
-            self._use_camera()
-        else:
-            self.side.camera.choose(spec)
 
     # ---- what the pipeline tells -----------------------------------------------------------------
 
@@ -623,7 +522,7 @@ class MainWindow(QMainWindow):
         self.side.background.choose("blur")
 
     def _use_demo(self) -> None:
-        self.change(source=_DEMO)
+        self.change(source=DEMO)
 
     def retry(self) -> None:
         """What failed starts again; a source that went away is tried at once."""
@@ -644,7 +543,7 @@ class MainWindow(QMainWindow):
 
     def _source_words(self, info: Info) -> str:
         words = info.source.split(",")[0] or self.tr("Camera")
-        if self._stand_in or self._live.source == _DEMO:
+        if self.cameras.stand_in or self._live.source == DEMO:
             words = self.tr("Demo clip")
         elif "/" in words or "\\" in words:
             words = Path(words).name
@@ -877,45 +776,6 @@ class MainWindow(QMainWindow):
         super().changeEvent(event)
         if event is not None and event.type() is QEvent.Type.WindowStateChange:
             self._bridge.set_seen(not self.isMinimized())
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802
-        if event is None:
-            return False
-        if isinstance(event, QWheelEvent) and _keeps_still(watched):
-            # The wheel scrolls the panel; what lies under the pointer on the way stays as it is.
-            event.ignore()
-            return True
-        if isinstance(watched, (QAbstractButton, QComboBox)):
-            if isinstance(event, QFocusEvent):
-                self._focus_came(event)
-            elif (
-                # A control that was reached with Tab takes Space for itself; else Space pauses.
-                isinstance(event, QKeyEvent)
-                and event.type() is QEvent.Type.ShortcutOverride
-                and event.key() == Qt.Key.Key_Space
-                and not self._focus_by_mouse
-            ):
-                event.accept()
-                return True
-        return super().eventFilter(watched, event)
-
-    def _focus_came(self, event: QFocusEvent) -> None:
-        reasons = Qt.FocusReason
-        if event.gotFocus() and event.reason() is reasons.MouseFocusReason:
-            self._focus_by_mouse = True
-        elif event.gotFocus() and event.reason() in (
-            reasons.TabFocusReason,
-            reasons.BacktabFocusReason,
-            reasons.ShortcutFocusReason,
-        ):
-            self._focus_by_mouse = False
-
-
-def _keeps_still(widget: QObject | None) -> bool:
-    """Whether the wheel would change a value that nobody is at."""
-    if isinstance(widget, QAbstractSpinBox):
-        return not widget.hasFocus()
-    return isinstance(widget, (QComboBox, QSlider))
 
 
 def _open(path: Path) -> None:
