@@ -27,7 +27,15 @@ class WindowSettings(Settings):
     split: float = Field(0.5, ge=0, le=1)
     appearance: Literal["system", "light", "dark"] = "system"
     panel: bool = True
-    closed: tuple[str, ...] = ("convert", "performance", "profiles")
+    closed: tuple[str, ...] = (
+        "camera",
+        "output",
+        "recording",
+        "convert",
+        "engine",
+        "performance",
+        "profiles",
+    )
     gallery: tuple[str, ...] = ()
     known_samples: tuple[str, ...] = ()
     kinds: dict[str, str] = Field(default_factory=dict)
