@@ -107,6 +107,7 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
             "app/sound/",
             "app/cli/live.py",  # waits for a signal
             "app/bench/live_run.py",  # waits for a turn to be over
+            "app/bench/recording_cost.py",
             "app/recording/",
             "app/sound/",
         ),

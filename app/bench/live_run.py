@@ -18,7 +18,7 @@ from app.sources.live_base import LiveSource
 _START = 180.0  # seconds until the first matte; a cold cache converts the weights first
 
 
-class _Paced(LiveSource):
+class Paced(LiveSource):
     """The feeder's pictures at a camera's pace."""
 
     def __init__(self, feeder: Feeder, rate: float) -> None:
@@ -26,6 +26,7 @@ class _Paced(LiveSource):
         self._rate = rate
         self._changed = threading.Condition()
         self._interrupted = False
+        self.given = 0  # pictures
 
     @property
     def description(self) -> str:
@@ -54,6 +55,7 @@ class _Paced(LiveSource):
         self._due = max(self._due + 1 / self._rate, taken)
         frame = Frame(next(self._pictures), self._index, taken)
         self._index += 1
+        self.given += 1
         return frame
 
     def interrupt(self) -> None:
@@ -124,7 +126,7 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
     pipeline = LivePipeline(
         settings,
         Callbacks(on_state_changed=changed, on_failure=failed),
-        create_source=lambda _: _Paced(feeder, job.rate),
+        create_source=lambda _: Paced(feeder, job.rate),
     )
     pipeline.add_output("count", counting)
     with pipeline:

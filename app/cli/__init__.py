@@ -55,6 +55,7 @@ def _register_commands() -> None:
     from app.cli import (  # noqa: F401
         adapt,
         bench,
+        bench_recording,
         convert,
         devices,
         doctor,

@@ -1,15 +1,13 @@
-"""Twenty kills, what a recording costs a call, and its memory."""
+"""Twenty kills, and a recording's memory. What it costs a call: `main.py bench-recording`."""
 
 from __future__ import annotations
 
-import json
 import random
 import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -69,34 +67,6 @@ def test_twenty_kills_leave_twenty_playable_files(tmp_path: Path) -> None:
             ["ffmpeg", "-v", "fatal", "-i", str(path), "-f", "null", "-"], timeout=60
         )
         assert done.returncode == 0
-
-
-def _run(*arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [*LIVE, "--output", "memory", "--seconds", "30", "--json", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(600)
-def test_recording_720p_costs_the_virtual_camera_no_frame(tmp_path: Path) -> None:
-    """The memory output is paced, letterboxed and private, as the virtual camera is."""
-    rates: dict[str, list[float]] = {"without": [], "with": []}
-    for number in range(3):
-        without = _run()
-        recorded = _run("--record", str(tmp_path / f"{number}.mp4"))
-        for name, told in (("without", without), ("with", recorded)):
-            rates[name].append(told["outputs"]["memory"]["fps_out"])
-            sys.stderr.write(f"{name}: {told['outputs']['memory']}, dropped {told['dropped']}\n")
-        sys.stderr.write(f"{recorded['recording']['files']}\n")
-    best = {name: max(values) for name, values in rates.items()}
-    assert best["with"] > 0.99 * best["without"]
 
 
 @pytest.mark.soak
