@@ -210,11 +210,11 @@ def lines(figures: Figures) -> list[str]:
 
 
 def raise_problem(figures: Figures) -> None:
-    """Raises OutputError where a file broke off or nothing was recorded."""
+    """Raises OutputError where a file broke off, which was told when it did, or nothing came."""
     from app.errors import OutputError
 
     if figures.problems:
-        raise OutputError(" ".join(figures.problems))
+        raise OutputError("The recording is not whole; what stands above says why.")
     if any(not file.frames for file in figures.files):
         raise OutputError(
             "Nothing was recorded, because no picture came; what stands above says why."

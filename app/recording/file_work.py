@@ -118,8 +118,10 @@ class FileWork(Work[Shot]):
 
     def open(self) -> None:
         if sys.platform.startswith("linux"):
+            thread = threading.get_native_id()
             with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+                now = os.getpriority(os.PRIO_PROCESS, thread)
+                os.setpriority(os.PRIO_PROCESS, thread, min(19, now + _NICE))
         self._output = self._stack.enter_context(self._make())
 
     def due(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -35,7 +36,7 @@ class Plan:
     mirror: bool = False
 
     def check(self) -> None:
-        """Raises UsageError, OptionError or OutputExists; makes nothing."""
+        """Raises UsageError, OptionError, OutputExists or OutputError; makes nothing."""
         crf_of(self.quality)
         for view, path in self.files.items():
             form = format_of(path)
@@ -44,10 +45,29 @@ class Plan:
                     f"{path}: {path.suffix} cannot be transparent, which the foreground is; "
                     "choose .webm, .mov or a folder."
                 )
-            if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            try:
+                taken = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+            except OSError as error:  # a name that is too long, or a folder that may not be read
+                raise OutputError(
+                    f"{path} cannot be recorded to: {error.strerror or error}. Choose another name."
+                ) from None
+            if taken:
                 raise OutputExists(f"{path} is there already; name another file to record to.")
-            if path.parent.exists() and not path.parent.is_dir():
-                raise OutputError(f"{path.parent} is a file, so {path} cannot lie in it.")
+            _check_folder(path)
+
+
+def _check_folder(path: Path) -> None:
+    """Raises OutputError where the folder, or the nearest that is there, takes no file."""
+    for folder in path.absolute().parents:
+        if folder.exists():
+            if not folder.is_dir():
+                raise OutputError(f"{folder} is a file, so {path} cannot lie in it.")
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise OutputError(
+                    f"Nothing may be written to {folder} by this user; choose another folder to "
+                    "record to."
+                )
+            return
 
 
 def files_for(path: Path, views: Sequence[View]) -> dict[View, Path]:

@@ -15,7 +15,7 @@ QUICK = ("--engine", "null", "--source", "demo", "--background", "color", "--tem
 
 
 def run(path: Path, *arguments: str) -> int:
-    given = ["live", *QUICK, "--output", "null", "--microphone", "off", "--seconds", "1.5"]
+    given = ["live", *QUICK, "--output", "null", "--microphone", "off", "--seconds", "4"]
     return main([*given, "--record", str(path), *arguments])
 
 

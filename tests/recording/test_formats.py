@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import cv2
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 from recording_help import SIZE, Click, every, pictures_of, probe, record, sound_of, video_times
 
-from app.errors import OptionError, OutputExists, UsageError
+from app.errors import OptionError, OutputError, OutputExists, UsageError
 from app.recording.folder import LIST
 from app.recording.formats import FORMATS, QUALITIES, crf_of
 from app.recording.plan import Plan, files_for, free_name, views_of
@@ -199,3 +200,21 @@ def test_a_folder_of_pictures_may_have_points_in_its_pattern(tmp_path: Path) -> 
 def test_a_name_that_is_too_long_for_a_disk_is_cut(tmp_path: Path) -> None:
     path = free_name(tmp_path, "a" * 400, ".mp4", [View.COMPOSITE])
     assert 100 < len(path.name) < 200
+
+
+def test_a_folder_that_takes_no_file_is_refused_before_it_begins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    # Root may write everywhere, so the system's answer is given here.
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, how: path != locked and allowed(path, how))
+    with pytest.raises(OutputError, match="another folder"):
+        Plan(files_for(locked / "new" / "a.mp4", (View.COMPOSITE,))).check()
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="is a file"):
+        Plan(files_for(tmp_path / "file" / "new" / "a.mp4", (View.COMPOSITE,))).check()
+    with pytest.raises(OutputError, match="another name"):
+        Plan(files_for(tmp_path / f"{'n' * 300}.mp4", (View.COMPOSITE,))).check()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "locked"]
