@@ -133,7 +133,7 @@ def live(
             )
             pipeline.add_tap(recorder.put)
         try:
-            _run(pipeline, run, seconds)
+            _run(pipeline, run, seconds, before_stop=None if recorder is None else recorder.cut)
         finally:
             # What was in the pipeline's threads when it ended is on the clip, too.
             figures = None if recorder is None else recorder.stop(_FINISH)
@@ -181,7 +181,13 @@ class _Run:
             self.over.set()
 
 
-def _run(pipeline: LivePipeline, run: _Run, seconds: float | None) -> None:
+def _run(
+    pipeline: LivePipeline,
+    run: _Run,
+    seconds: float | None,
+    *,
+    before_stop: Callable[[], None] | None = None,
+) -> None:
     """Until the time is up, something ends it, or the user does: Ctrl-C or being told to end."""
     previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     for number in previous:
@@ -199,6 +205,8 @@ def _run(pipeline: LivePipeline, run: _Run, seconds: float | None) -> None:
         for number in previous:
             signal.signal(number, signal.SIG_IGN)
     finally:
+        if before_stop is not None:
+            before_stop()
         pipeline.stop()
         for number, handler in previous.items():
             signal.signal(number, handler)

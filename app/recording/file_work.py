@@ -29,6 +29,7 @@ _HOLD = 0.5
 # A picture is on its way through the network for at least so long, and for this many times as long
 # as the slowest of late.
 _LATE, _LATER = 0.5, 1.5
+_SHORT = 2.5  # pictures that may be missing at the end
 _NICE = 5  # a call is worth more than its recording
 
 
@@ -145,9 +146,10 @@ class FileWork(Work[Shot]):
             self._hold(until)
 
     def finish(self) -> None:
+        """The last picture stands until the end, so that all files and the sound are as long."""
         if self._last is not None:
             length = self._timeline.length(self._clock())
-            if length - self._last_time > _HOLD + self._late:
+            if length - self._last_time > _SHORT / self._rate:
                 self._hold(length - 1 / self._rate)
         self._finished = True
 

@@ -213,6 +213,12 @@ class Recorder:
                     self._begins = max(self._begins, self._clock())
                 self._state = State.RECORDING
 
+    def cut(self) -> None:
+        """The clip's last moment is now; pictures that were captured before may still come."""
+        with self._lock:
+            if self._state in (State.RECORDING, State.PAUSED):
+                self._timeline.end(self._clock())
+
     def finish(self, why: str = "") -> None:
         """Asks all files to write what waits and to close. Returns at once.
 

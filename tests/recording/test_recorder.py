@@ -34,7 +34,7 @@ from app.recording.plan import Plan, files_for
 from app.recording.recorder import Figures, Recorder, State
 from app.views import View
 
-ROOT = Path(__file__).resolve().parents[2]
+RECORD_ON = Path(__file__).with_name("record_on.py")
 
 
 def plan(path: Path, **more: object) -> Plan:
@@ -226,31 +226,25 @@ def test_a_shot_keeps_only_what_its_file_needs() -> None:
     assert shot_of(View.ORIGINAL, whole).composite.rgb is None
 
 
-LIVE = """
-import sys
-from app.cli import main
-sys.exit(main(["live", "--engine", "null", "--source", "demo", "--background", "color",
-    "--output", "null", "--temporal", "off", "--refine", "off", "--microphone", "off",
-    "--seconds", "60", "--record", sys.argv[1]]))
-"""
-
-
-@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv", ".webm", ".mov"])
 def test_a_killed_recording_plays_up_to_its_last_second(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"clip{ending}"
     process = subprocess.Popen(
-        [sys.executable, "-c", LIVE, str(path)], cwd=ROOT, stderr=subprocess.DEVNULL
+        [sys.executable, str(RECORD_ON), str(path)],
+        env={**os.environ, "PYTHONPATH": str(RECORD_ON.parents[2])},
+        stdout=subprocess.PIPE,
+        text=True,
     )
+    assert process.stdout is not None
     try:
-        wait_until(lambda: path.exists())
-        began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 2.5)
+        written = next(float(line) for line in process.stdout if float(line) > 2.5)
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait(LONG)
-    lasted = time.monotonic() - began
-    times = video_times(probe(path))
-    assert times[-1] > lasted - 1.3  # the second, and the picture's own way into the file
+        process.stdout.close()
+    told = probe(path)
+    assert {stream["codec_type"] for stream in told["streams"]} == {"video", "audio"}
+    assert video_times(told)[-1] > written - 1.0
     done = subprocess.run(
         ["ffmpeg", "-v", "error", "-i", str(path), "-f", "null", "-"],
         capture_output=True,
@@ -338,3 +332,30 @@ def test_what_was_written_is_put_on_the_disk_while_it_goes_on(
     feed(recorder, script, 0, 3)
     wait_until(lambda: {"a.mp4", "000002.png", "pictures.ffconcat"} <= set(synced))
     recorder.stop(LONG)
+
+
+def test_all_files_are_as_long_as_the_recording(tmp_path: Path) -> None:
+    script = Script()
+    files = {View.COMPOSITE: tmp_path / "a.mp4", View.MATTE: tmp_path / "b.webm"}
+    recorder = Recorder(Plan(files, encoder="libx264"), clock=script.clock)
+    recorder.start()
+    feed(recorder, script, 0, 10)
+    script.now += 0.4  # the camera stutters, or the network is slow, when the user ends it
+    assert recorder.stop(LONG).seconds == pytest.approx(0.733, abs=0.01)
+    for path in files.values():
+        assert float(probe(path)["format"]["duration"]) == pytest.approx(0.733, abs=0.02)
+
+
+def test_a_picture_that_was_captured_before_the_cut_is_on_the_clip(tmp_path: Path) -> None:
+    script = Script()
+    recorder = Recorder(plan(tmp_path / "a.mp4"), clock=script.clock)
+    recorder.start()
+    feed(recorder, script, 0, 10)
+    recorder.cut()
+    before, after = script.now - 0.01, script.now + 0.01
+    script.now += 0.5
+    recorder.put(composite(10, before))
+    recorder.put(composite(11, after))
+    figures = recorder.stop(LONG)
+    assert figures.files[0].frames == 11
+    assert figures.seconds == pytest.approx(10 / 30, abs=0.01)
