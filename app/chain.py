@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -93,16 +93,26 @@ class Chain:
         }
 
 
+OpenEngine = Callable[
+    [ChainSettings, "store.WeightsFile | None"], AbstractContextManager[tuple[Engine, EngineInfo]]
+]
+
+
 @contextmanager
 def open_chain(
-    settings: ChainSettings, *, frame_size: tuple[int, int] | None = None
+    settings: ChainSettings,
+    *,
+    frame_size: tuple[int, int] | None = None,
+    with_engine: OpenEngine | None = None,
 ) -> Iterator[Chain]:
     """Opens everything, and closes it in the end.
 
     Cheap things that can be wrong (the names, the background's file, the weights) are looked at
     before the engine is loaded. `frame_size` (width, height) compiles the network for such
-    frames now, rather than when the first one comes.
+    frames now, rather than when the first one comes. with_engine: opens the engine, in place of
+    `open_chain_engine`.
     """
+    with_engine = with_engine or open_chain_engine
     temporal = temporal_filters.create_from_spec(settings.temporal)
     edge = edge_tools.create_from_spec(settings.edge)
     background = create_background(settings.background)
@@ -111,14 +121,14 @@ def open_chain(
     weights = resolve_weights(settings)
     with ExitStack() as stack:
         compositing = stack.enter_context(Compositing(background, light=light))
-        engine, info = stack.enter_context(open_chain_engine(settings, weights))
+        engine, info = stack.enter_context(with_engine(settings, weights))
         if frame_size is not None:
             engine.prepare(frame_size)
         mirror: tuple[Step[Any, Any], ...] = (Mirror(),) if settings.mirror else ()
         changed = (MatteSteps(opened, on_notice=log.warning),) if opened else ()
         steps = (
             *mirror,
-            Matting(engine),
+            Matting(engine, alternate=temporal.takes_mirrored),
             temporal,
             *changed,
             Refine(colours=settings.refine, edge=edge),

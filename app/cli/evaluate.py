@@ -161,6 +161,9 @@ def compose(
         typer.Option(metavar="WxH", help="The box that frames fit in; else the person's own size."),
     ] = None,
     each: Annotated[int, typer.Option(min=1, help="Clips, and pictures, of each person.")] = 2,
+    pace: Annotated[
+        float, typer.Option(min=0.1, max=20.0, help="How many times as fast stills are moved.")
+    ] = 1.0,
     force: Annotated[bool, typer.Option("--force", help="Write into a folder in use.")] = False,
     as_json: shared.Json = False,
 ) -> None:
@@ -182,6 +185,7 @@ def compose(
         frames=frames,
         size=None if size is None else _frame_size(size),
         each=each,
+        pace=pace,
         force=force,
     )
     made = _with_bar(lambda bar: run(job, progress=bar), unit="pictures", title="Composing")
@@ -208,6 +212,10 @@ def tables(
         typer.Option("--output", "-o", metavar="FILE.md", help="Write here, not to stdout."),
     ] = None,
     frames: Annotated[int, typer.Option(min=3, help="Of each clip, so many at most.")] = 25,
+    weights: Annotated[
+        str | None,
+        typer.Option(metavar="NAME|FILE", help="Show these beside the released weights, too."),
+    ] = None,
     engine: shared.Engine = "auto",
     device: shared.Device = "auto",
     precision: shared.Precision = "auto",
@@ -216,14 +224,21 @@ def tables(
     from app.chain import ChainSettings
     from app.errors import InputError, OutputError
     from app.evaluation.quality import quality_page
+    from app.weights import store
 
     if not data.is_dir():
         raise InputError(f"There is no folder {data}; check the name.")
-    arguments = "" if output is None else f" -o {output}"
+    arguments = "" if weights is None else f" --weights {weights}"
+    arguments += "" if output is None else f" -o {output}"
     page = _with_bar(
         lambda bar: quality_page(
             data,
-            ChainSettings(engine=engine, device=device, precision=precision),
+            ChainSettings(
+                weights=weights or store.DEFAULT,
+                engine=engine,
+                device=device,
+                precision=precision,
+            ),
             frames=frames,
             command=f"python main.py evaluate tables DATA --frames {frames}{arguments}",
             progress=bar.say,

@@ -48,6 +48,7 @@ class Composition:
         and the room's for pictures. A person who is cut off at the left and right sides of their
         own picture keeps the shape of that picture, for a wider frame would show the cut.
     frames: of each clip at most so many. each: clips, and pictures, that are made of each person.
+    pace: how fast stills are moved; 1 is a person in a chair.
     """
 
     out: Path
@@ -57,6 +58,7 @@ class Composition:
     frames: int = 75
     size: tuple[int, int] | None = None
     each: int = 2
+    pace: float = 1.0
     force: bool = False
 
 
@@ -204,6 +206,7 @@ class _Task:
     size: tuple[int, int]
     count: int
     seed: int
+    pace: float
 
     @property
     def composed(self) -> Composed:
@@ -229,7 +232,7 @@ class _Task:
         rng = np.random.default_rng(self.seed)
         # A clip of a person has their own motion already; a still is moved.
         swings = self.kind == VIDEO and not self.person.moves
-        sway = Sway.draw(rng) if swings else Sway()
+        sway = Sway.draw(rng, self.pace) if swings else Sway()
         placement = place_person(self.person.size, self.person.cuts, self.size, sway, rng)
         to_frame = np.array(
             [[1, 0, placement.left - 2], [0, 1, placement.top - 2], [0, 0, 1]], np.float32
@@ -306,6 +309,7 @@ def _plan(job: Composition, people: Sequence[_Person], rooms: Sequence[_Room]) -
                     size=frame_size(person.size, person.cuts, _box(job, person, room, kind)),
                     count=count,
                     seed=int(rng.integers(2**32)),
+                    pace=job.pace,
                 )
 
 
@@ -389,9 +393,9 @@ class Sway:
     phases: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> Sway:
+    def draw(cls, rng: np.random.Generator, pace: float = 1.0) -> Sway:
         x, y, zoom = rng.uniform((0.03, 0.01, 0.01), (0.06, 0.03, 0.03))
-        periods, phases = rng.uniform(1.2, 3.5, 3), rng.uniform(0, 2 * math.pi, 3)
+        periods, phases = rng.uniform(1.2, 3.5, 3) / pace, rng.uniform(0, 2 * math.pi, 3)
         return cls(float(x), float(y), float(zoom), tuple(periods.tolist()), tuple(phases.tolist()))
 
     def matrix(self, seconds: float, frame: tuple[int, int]) -> Floats:

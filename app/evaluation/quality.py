@@ -16,9 +16,11 @@ from app.errors import InputError
 from app.evaluation.compose import IMAGES, VIDEO, Composition, compose
 from app.evaluation.datasets import find_clips, find_stills
 from app.evaluation.metrics import Scores
+from app.evaluation.remembered import Memory
 from app.evaluation.report import Report, geometric_mean, ratio
 from app.evaluation.runner import Conditions, evaluate_clips, evaluate_stills, plain
 from app.modnet.preprocess import NetworkSize
+from app.weights import store
 
 _MEANS = ("mad", "mse", "grad", "conn", "dtssd", "flicker", "excess_flicker", "mad_band")
 _RATIOS = ("mad", "grad", "conn", "dtssd", "excess_flicker")
@@ -36,30 +38,54 @@ _TITLES = {
 
 @dataclass(frozen=True)
 class Variant:
-    """changes: fields of ChainSettings that differ from plain MODNet's."""
+    """changes: fields of ChainSettings that differ from plain MODNet's.
+
+    rival: the title of the variant that it is compared with; None is the table's first.
+    """
 
     title: str
     changes: Mapping[str, Any] = field(default_factory=dict)
+    rival: str | None = None
 
 
+HD = (1280, 720)
+FAST = 4.0  # times as fast as a person in a chair moves
 PLAIN = Variant("plain MODNet")
+DEFAULT: Mapping[str, Any] = {"temporal": "steady", "refine": True, "norms": "auto"}
 CLIP_VARIANTS = (
     PLAIN,
-    Variant("default: steady, refined", {"temporal": "steady", "refine": True}),
-    Variant("steady, not refined", {"temporal": "steady"}),
-    Variant("steady, following motion", {"temporal": "steady:follow=on"}),
-    Variant("One-Frame Delay", {"temporal": "ofd"}),
-    Variant("gated, without delay", {"temporal": "gated"}),
-    Variant("refined only", {"refine": True}),
+    Variant("default: steady, refined", DEFAULT),
+    Variant("the same, one way round", {**DEFAULT, "temporal": "steady:mirrored=off"}),
+    Variant("the same, not refined", {**DEFAULT, "refine": False}),
+    Variant("the same, following motion", {**DEFAULT, "temporal": "steady:follow=on"}),
+    Variant("One-Frame Delay, refined", {**DEFAULT, "temporal": "ofd"}),
+    Variant("gated, without delay, refined", {**DEFAULT, "temporal": "gated"}),
+    Variant("no filter, refined", {"refine": True}),
 )
-STILL_VARIANTS = (
-    Variant("plain, short side 288"),
-    Variant("default", {"refine": True}),
-    Variant("plain, 384x224", {"size": NetworkSize((384, 224))}),
-    Variant("default, 384x224", {"size": NetworkSize((384, 224)), "refine": True}),
-    Variant("plain, 512x512", {"size": NetworkSize((512, 512))}),
-    Variant("default, 512x512", {"size": NetworkSize((512, 512)), "refine": True}),
-)
+
+
+def still_variants(*boxes: tuple[int, int] | None) -> Sequence[Variant]:
+    """Plain and refined at each size of the network's input; None is `auto`."""
+    found = []
+    for box in boxes:
+        size = "auto" if box is None else f"{box[0]}x{box[1]}"
+        changes = {"size": NetworkSize(box)}
+        found.append(Variant(f"plain, {size}", changes))
+        found.append(Variant(f"refined, {size}", {**changes, "refine": True}, f"plain, {size}"))
+    return found
+
+
+def with_weights(variants: Sequence[Variant], weights: str) -> Sequence[Variant]:
+    """The variants, and the first two with other weights than the released ones."""
+    if weights == store.PLAIN:
+        return variants
+    return [
+        *variants,
+        *(
+            Variant(f"{one.title}; {weights}", {**one.changes, "weights": weights})
+            for one in variants[:2]
+        ),
+    ]
 
 
 @dataclass(frozen=True)
@@ -99,10 +125,12 @@ def quality_page(
 ) -> str:
     """The page as Markdown. Raises MattecamError; `progress` says what is measured next.
 
-    settings: engine, device and precision count; the rest is the variants'. frames: of each clip.
+    settings: engine, device and precision count, and weights, which come beside the released ones;
+    the rest is the variants'. frames: of each clip.
     """
+    measuring = _Measuring(Sources(data), plain(settings), settings.weights, frames, progress)
     with tempfile.TemporaryDirectory() as scratch:
-        tables = list(_tables(Sources(data), plain(settings), Path(scratch), frames, progress))
+        tables = list(measuring.tables(Path(scratch)))
     if not tables:
         raise InputError(
             f"There is nothing to measure in {data}: it needs portraits_soft/ or "
@@ -110,9 +138,10 @@ def quality_page(
             "beside backgrounds/."
         )
     ran = tables[0].reports[0].settings
+    norms = tables[0].reports[1].settings["norms"]
     what = (
         f"Measured with {ran['weights']}, {ran['engine']} on {ran['device']} "
-        f"({ran['device_name']}), {ran['precision']}."
+        f"({ran['device_name']}), {ran['precision']}; the norms of the default are {norms}."
     )
     texts = [_HEADER.format(command=command).strip(), what, *(_markdown(one) for one in tables)]
     return "\n\n".join(texts) + "\n"
@@ -120,52 +149,93 @@ def quality_page(
 
 @dataclass(frozen=True)
 class _Table:
-    """One report for each variant; the first is what the others are compared with."""
+    """One report for each variant."""
 
     title: str
     variants: Sequence[Variant]
     reports: Sequence[Report]
 
+    def rival_of(self, variant: Variant) -> Report:
+        titles = [one.title for one in self.variants]
+        return self.reports[0 if variant.rival is None else titles.index(variant.rival)]
 
-def _tables(
-    sources: Sources,
-    base: ChainSettings,
-    scratch: Path,
-    frames: int,
-    progress: Callable[[str], None],
-) -> Iterator[_Table]:
-    for title, people in (
-        ("Clips of talking heads", sources.foregrounds),
-        ("Moved stills", sources.stills),
-    ):
-        if not people.is_dir() or not sources.backgrounds.is_dir():
-            continue
-        progress(f"{title}: composing")
-        made = scratch / people.name
-        compose(Composition(made, people, sources.backgrounds, frames=frames))
+
+@dataclass(frozen=True)
+class _Set:
+    """Clips and pictures to compose. pace: see Composition; size: of the frames."""
+
+    title: str
+    people: Path
+    size: tuple[int, int] | None = None
+    pace: float = 1.0
+    stills: bool = False
+
+
+class _Measuring:
+    """Measures one table after the other; the network sees each picture once for each size."""
+
+    def __init__(
+        self,
+        sources: Sources,
+        base: ChainSettings,
+        weights: str,
+        frames: int,
+        progress: Callable[[str], None],
+    ) -> None:
+        self._sources = sources
+        self._base = base
+        self._weights = weights
+        self._frames = frames
+        self._progress = progress
+
+    def tables(self, scratch: Path) -> Iterator[_Table]:
+        sources = self._sources
+        for one in (
+            _Set("Talking heads", sources.foregrounds),
+            _Set("Moved stills, 1280x720", sources.stills, HD, stills=True),
+            _Set("Stills moved fast, 640x360", sources.stills, (640, 360), pace=FAST),
+        ):
+            if one.people.is_dir() and sources.backgrounds.is_dir():
+                yield from self._composed(one, scratch / one.title)
+        for folder in sources.portraits:
+            yield self._stills(folder.name, folder, still_variants(None, (384, 384), (512, 512)))
+
+    def _composed(self, wanted: _Set, made: Path) -> Iterator[_Table]:
+        self._progress(f"{wanted.title}: composing")
+        compose(
+            Composition(
+                made,
+                wanted.people,
+                self._sources.backgrounds,
+                frames=self._frames,
+                size=wanted.size,
+                pace=wanted.pace,
+            )
+        )
         clips = find_clips(made / VIDEO)
+        variants = with_weights(CLIP_VARIANTS, self._weights)
+        conditions = Conditions(with_engine=Memory().open)
         reports = []
-        for variant in CLIP_VARIANTS:
-            progress(f"{title}: {variant.title}")
-            changed = replace(base, **variant.changes)
-            reports.append(evaluate_clips(clips, changed, Conditions()))
-        title += f" ({len(clips)} clips of up to {frames} frames)"
-        yield _Table(title, CLIP_VARIANTS, reports)
-        if (made / IMAGES).is_dir():
-            yield _stills("Composed stills", made / IMAGES, base, progress)
-    for folder in sources.portraits:
-        yield _stills(folder.name, folder, base, progress)
+        for variant in variants:
+            self._progress(f"{wanted.title}: {variant.title}")
+            changed = replace(self._base, **variant.changes)
+            reports.append(evaluate_clips(clips, changed, conditions))
+        title = f"{wanted.title} ({len(clips)} clips of up to {self._frames} frames)"
+        yield _Table(title, variants, reports)
+        if wanted.stills:
+            boxes = (512, 288), (384, 224), (320, 192)
+            yield self._stills("Stills, 1280x720", made / IMAGES, still_variants(*boxes))
 
-
-def _stills(
-    title: str, folder: Path, base: ChainSettings, progress: Callable[[str], None]
-) -> _Table:
-    stills = find_stills(folder)
-    reports = []
-    for variant in STILL_VARIANTS:
-        progress(f"{title}: {variant.title}")
-        reports.append(evaluate_stills(stills, replace(base, **variant.changes), Conditions()))
-    return _Table(f"{title} ({len(stills)} pictures)", STILL_VARIANTS, reports)
+    def _stills(self, title: str, folder: Path, variants: Sequence[Variant]) -> _Table:
+        stills = find_stills(folder)
+        conditions = Conditions(with_engine=Memory().open)
+        variants = with_weights(variants, self._weights)
+        reports = []
+        for variant in variants:
+            self._progress(f"{title}: {variant.title}")
+            changed = replace(self._base, **variant.changes)
+            reports.append(evaluate_stills(stills, changed, conditions))
+        return _Table(f"{title} ({len(stills)} pictures)", variants, reports)
 
 
 def _markdown(table: _Table) -> str:
@@ -176,14 +246,19 @@ def _markdown(table: _Table) -> str:
     lines = [
         f"## {table.title}",
         "",
-        f"| | {' | '.join(heads)} |",
-        "|---|" + "---:|" * len(heads),
+        f"| | {' | '.join(heads)} | worst MAD ratio |",
+        "|---|" + "---:|" * (len(heads) + 1),
     ]
     for variant, report, mean in zip(table.variants, table.reports, means, strict=True):
-        ratios = ratios_to(report, table.reports[0])
+        rival = table.rival_of(variant)
+        ratios = ratios_to(report, rival)
         cells = [_cell(mean.get(name)) for name in known]
         cells += [_cell(ratios.get(name)) for name in judged]
-        lines.append(f"| {variant.title} | {' | '.join(cells)} |")
+        worst = max(
+            ratio(ours.ours.scores["mad"], its.ours.scores["mad"]) or 0.0
+            for ours, its in zip(report.items, rival.items, strict=True)
+        )
+        lines.append(f"| {variant.title} | {' | '.join(cells)} | {_cell(worst)} |")
     return "\n".join(lines)
 
 
@@ -213,8 +288,10 @@ _HEADER = """
 Means over clips or pictures, lower is better. MAD, MSE and flicker are x 1e3, dtSSD is x 1e2, Grad
 and Conn are / 1e3. *Excess* is flicker that the truth does not have. The *band* is what lies near
 the edge of the true alpha. A *ratio* is the geometric mean over items of the quotient to the first
-row, so that one hard clip does not drown the rest. The metrics and their sources are in
-`app/evaluation/metrics.py`. The clips are composed from people with an alpha channel by
-`python main.py evaluate compose`; chroma-keyed truth is good for flicker and gross errors, not for
-single hairs, and binary truth says nothing inside of its band.
+row, so that one hard clip does not drown the rest; a row of refined pictures is compared with the
+plain row before it. The *worst MAD ratio* is that of the item that fares worst. The metrics and
+their sources are in `app/evaluation/metrics.py`. The clips are composed from people with an alpha
+channel by `python main.py evaluate compose`; chroma-keyed truth is good for flicker and gross
+errors, not for single hairs, and binary truth says nothing inside of its band. Stills are moved
+smoothly, as a person in a chair moves, or four times as fast.
 """

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from typing_extensions import Self
 
-from app.chain import Chain, ChainSettings, open_chain
+from app.chain import Chain, ChainSettings, OpenEngine, open_chain
 from app.errors import UsageError
 from app.evaluation import metrics
 from app.evaluation.datasets import DEFAULT_RATE, Clip, Pair, Still
@@ -66,6 +66,7 @@ class Conditions:
         the others the last result is held, which is what a viewer would see.
     rate: frames a second of clips that are folders of pictures.
     baseline: plain MODNet (released weights, no temporal filter, no refinement) as well.
+    with_engine: opens the engine; None is the chain's own way.
     """
 
     protocol: Protocol = Protocol.NATIVE
@@ -73,6 +74,7 @@ class Conditions:
     simulate_fps: float | None = None
     rate: Fraction = DEFAULT_RATE
     baseline: bool = False
+    with_engine: OpenEngine | None = None
 
 
 def plain(settings: ChainSettings) -> ChainSettings:
@@ -179,8 +181,9 @@ class _Bench:
 
     def __init__(self, settings: ChainSettings, conditions: Conditions) -> None:
         self._conditions = conditions
-        self._ours = _OpenChain(settings)
-        self._plain = _OpenChain(plain(settings)) if conditions.baseline else None
+        opening = conditions.with_engine
+        self._ours = _OpenChain(settings, opening)
+        self._plain = _OpenChain(plain(settings), opening) if conditions.baseline else None
         self._first_size: tuple[int, int] | None = None
 
     def __enter__(self) -> Self:
@@ -251,8 +254,9 @@ class _Bench:
 class _OpenChain:
     """One chain that is opened when it is first needed, and again when the size changes."""
 
-    def __init__(self, settings: ChainSettings) -> None:
+    def __init__(self, settings: ChainSettings, with_engine: OpenEngine | None) -> None:
         self._settings = settings
+        self._with_engine = with_engine
         self._stack = ExitStack()
         self._chain: Chain | None = None
 
@@ -265,7 +269,9 @@ class _OpenChain:
         if self._chain is None or (size is not None and self._chain.settings.size != size):
             self.close()
             settings = self._settings if size is None else replace(self._settings, size=size)
-            self._chain = self._stack.enter_context(open_chain(settings))
+            self._chain = self._stack.enter_context(
+                open_chain(settings, with_engine=self._with_engine)
+            )
         return self._chain
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from app.alternation import Alternation
 from app.chain import ChainSettings, open_chain_engine, resolve_weights
 from app.engines.base import Engine, EngineInfo
 from app.frames import Alpha, Frame, Matte
@@ -83,6 +84,7 @@ class MattingWork(Work[Shot]):
         self._last: Alpha | None = None  # the network's last word
         self._passed_on = False
         self._submitted: deque[float] = deque()  # when each frame in flight went in
+        self._alternation = Alternation()
         self._stretch: int | None = None
 
     @property
@@ -130,6 +132,7 @@ class MattingWork(Work[Shot]):
         if item.stretch != self._stretch:
             engine.drain()
             self._submitted.clear()
+            self._alternation.reset()
             self._temporal.reset()
             self._stretch = item.stretch
             self._last = None
@@ -140,7 +143,8 @@ class MattingWork(Work[Shot]):
             self._filter(Matte(item.frame, self._last))
             return
         self._submitted.append(time.monotonic())
-        engine.submit(item.frame)
+        alternate = self._temporal.takes_mirrored
+        engine.submit(self._alternation.into(item.frame, alternate=alternate))
 
     def _may_reuse(self, frame: Frame) -> bool:
         unchanged = self._unchanged is not None and self._unchanged.is_unchanged(frame)
@@ -168,7 +172,7 @@ class MattingWork(Work[Shot]):
         return self._engine
 
     def _take(self, mattes: Iterable[Matte]) -> None:
-        for matte in mattes:
+        for matte in self._alternation.out_of(mattes):
             self._stats.took("matting", time.monotonic() - self._submitted.popleft())
             self._stats.matted()
             self._last = matte.alpha

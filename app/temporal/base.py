@@ -14,10 +14,14 @@ class TemporalFilter:
     Gives exactly one matte for each that it took, in order, each still paired with its own frame
     (a `Matte` holds its `Frame`); `flush` gives the rest. `delay_frames` is how many frames it
     holds back.
+
+    takes_mirrored: whether the network is to see every other picture mirrored, because the filter
+    takes out what the two views differ by.
     """
 
     name = "temporal"
     delay_frames = 0
+    takes_mirrored = False
 
     def push(self, item: Matte) -> Iterable[Matte]:
         raise NotImplementedError

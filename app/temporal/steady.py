@@ -58,9 +58,15 @@ class Steady(OneFrameLater):
             "Follow motion",
             "Also removes flicker from what moves, for a few milliseconds of the processor",
         )
+        mirrored: bool = option(
+            True,
+            "Both ways round",
+            "The network sees every other picture mirrored, which evens out what it gets wrong",
+        )
 
     def __init__(self, options: Options) -> None:
         super().__init__()
+        self.takes_mirrored = options.mirrored
         self._blend = options.blend
         self._finder = MotionFinder(unmoved=_UNMOVED if options.follow else math.inf)
         self._next: tuple[Matte, RGB] | None = None  # the held one's small picture

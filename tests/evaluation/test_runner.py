@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.chain import Chain, ChainSettings, open_chain
+from app.chain import Chain, ChainSettings, OpenEngine, open_chain
 from app.engines.base import EngineInfo
 from app.errors import InputError, UsageError
 from app.evaluation import runner
@@ -70,7 +70,7 @@ def oracle(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every chain that the runner opens says what the picture's red channel says."""
 
     @contextmanager
-    def opened(settings: ChainSettings) -> Iterator[Chain]:
+    def opened(settings: ChainSettings, *, with_engine: OpenEngine | None) -> Iterator[Chain]:
         yield oracle_chain(Oracle(holds=2), settings)
 
     monkeypatch.setattr(runner, "open_chain", opened)
@@ -325,7 +325,7 @@ def test_a_broken_frame_in_the_middle_ends_in_a_sentence_and_closes_the_chain(
     log: list[str] = []
 
     @contextmanager
-    def watched(settings: ChainSettings) -> Iterator[Chain]:
+    def watched(settings: ChainSettings, *, with_engine: OpenEngine | None) -> Iterator[Chain]:
         log.append("opened")
         try:
             yield oracle_chain(Oracle(), settings)

@@ -1,0 +1,61 @@
+"""What the network is shown: every other picture mirrored, where the filter over time allows it.
+
+The network is not symmetric: it errs in other places on the mirrored picture. A filter that takes
+the median of neighbouring mattes then takes out some of what either view gets wrong, and it costs
+one flip of the picture.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+import cv2
+import numpy as np
+
+from app.frames import RGB, Frame, Matte
+from app.temporal.motion import difference, small_picture
+
+# Motion is fast where more than this share of the picture changes by more than so many levels: a
+# person in a chair changes a tenth, one who shakes all over a sixth.
+_CHANGED, _SHARE = 15.0, 0.12
+
+
+class Alternation:
+    """Stands around an engine: `into` before it, `out_of` after it. Used from one thread."""
+
+    def __init__(self) -> None:
+        self._next_is_mirrored = False
+        self._shown: deque[tuple[Frame, bool]] = deque()
+        self._last: RGB | None = None  # small
+
+    def into(self, frame: Frame, *, alternate: bool) -> Frame:
+        """What the network is to see of `frame`."""
+        mirrored = alternate and self._calm(frame) and self._next_is_mirrored
+        self._next_is_mirrored = not self._next_is_mirrored
+        self._shown.append((frame, mirrored))
+        if not mirrored:
+            return frame
+        rgb = np.asarray(cv2.flip(frame.rgb, 1), np.uint8)
+        return Frame(rgb, frame.index, frame.captured_at)
+
+    def out_of(self, mattes: Iterable[Matte]) -> Iterator[Matte]:
+        """The engine's mattes, in order, as mattes of the frames that went in."""
+        for matte in mattes:
+            frame, mirrored = self._shown.popleft()
+            if mirrored:
+                yield Matte(frame, np.ascontiguousarray(matte.alpha[:, ::-1]))
+            else:
+                yield matte
+
+    def reset(self) -> None:
+        """Nothing is in the engine any more; the next picture is shown as it is."""
+        self._next_is_mirrored = False
+        self._shown.clear()
+        self._last = None
+
+    def _calm(self, frame: Frame) -> bool:
+        last, self._last = self._last, small_picture(frame.rgb)
+        if last is None or last.shape != self._last.shape:
+            return True
+        return float(np.mean(difference(self._last, last) > _CHANGED)) <= _SHARE
