@@ -119,14 +119,19 @@ class AdaptPage(SidePage):
         self._progress(share if share > 0 else None)
 
     def show_decision(self, report: dict[str, object]) -> None:
+        """report: what `adapt --json` tells."""
         self._show(self.keep_box)
-        self._say(
-            self.tr("Before and after"),
-            self.tr(
-                "{0} Below the preview you see frames that were held out, without any background. "
-                "Keep the adapted model, or discard it."
-            ).format(report.get("reason", "")),
-        )
+        words = self.tr(
+            "{0} Below the preview you see frames that were held out, over plain green. Keep the "
+            "adapted model, or discard it."
+        ).format(report.get("reason", ""))
+        before, after = report.get("before"), report.get("after")
+        if isinstance(before, dict) and isinstance(after, dict):
+            words += "\n\n" + self.tr(
+                "Disagreement of the branches: {0:.3f} before, {1:.3f} after. Flicker: {2:.2f} "
+                "before, {3:.2f} after, of a thousand pixels."
+            ).format(before["l_cons"], after["l_cons"], before["flicker"], after["flicker"])
+        self._say(self.tr("Before and after"), words)
 
     def show_over(self, end: End, words: str) -> None:
         """words: a sentence, or the name of the weights that were kept."""

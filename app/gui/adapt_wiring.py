@@ -90,7 +90,7 @@ class AdaptWiring(QObject):
                 before = store.DEFAULT
         if self._window.change(weights=before):
             self._page.show_idle()
-            self._window.say("adapt", self.tr("{0} is in use again.").format(before), "info")
+            self._window.answer("adapt", self.tr("{0} is in use again.").format(before))
 
     def end(self) -> None:
         self.run.end()
@@ -116,13 +116,10 @@ class AdaptWiring(QObject):
         self._page.show_decision(report)
         self._row.show_share(1.0)
         self._show_comparison()
-        self._window.say(
-            "adapt",
-            self.tr("The model is adapted. Compare before and after, and decide."),
-            "info",
-            self.tr("Show it"),
-            self._window.show_adapt,
-        )
+        if not self._page.isVisible():
+            told = self.tr("The model is adapted. Compare before and after, and decide.")
+            show = self._window.show_adapt
+            self._window.say("adapt", told, "info", self.tr("Show it"), show)
 
     def _show_comparison(self) -> None:
         """While there is something to decide, but not over the whole screen's picture."""

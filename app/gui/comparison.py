@@ -67,6 +67,7 @@ class Comparison(QWidget):
         self.keep_button.setToolTip(self.tr("Use the adapted model; you can go back."))
         for pushed in (self.discard_button, self.keep_button):
             pushed.setAccessibleName(pushed.text())
+        self.keep_button.setProperty("primary", True)
         self.discard_button.clicked.connect(self.discarded)
         self.keep_button.clicked.connect(self.kept)
         row.addSpacing(12)

@@ -746,6 +746,10 @@ class MainWindow(QMainWindow):
         """For the parts of the window: a message in the bar, in place of the last one of `key`."""
         self._say(key, text, level, button, run)
 
+    def answer(self, key: str, text: str) -> None:
+        """As `say`, to what the user has just done: it goes away by itself."""
+        self._answer(key, text)
+
     def remember_clips(self, clips: tuple[str, ...]) -> None:
         self._keep(clips=clips)
 
