@@ -55,7 +55,7 @@ class Alternation:
         self._last = None
 
     def _calm(self, frame: Frame) -> bool:
-        last, self._last = self._last, small_picture(frame.rgb)
+        last, self._last = self._last, small_picture(frame)
         if last is None or last.shape != self._last.shape:
             return True
         return float(np.mean(difference(self._last, last) > _CHANGED)) <= _SHARE
