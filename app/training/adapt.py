@@ -8,31 +8,42 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
 from app.errors import InputError
-from app.frames import RGB
+from app.frames import RGB, Alpha
 from app.modnet.network import MODNet
 from app.modnet.preprocess import AUTO
 from app.training import data, guard, heads, objectives
-from app.training.data import Sample, as_tensor, normalised, size_like
+from app.training.data import Frames, Sample, as_tensor, normalised, size_like
 from app.training.guard import Guard, Signs
 from app.training.soc import SOC
+from app.training.views import agreed
 
-# Fewer say too little of how the person moves; a second at 25 a second is held out at the least.
-LEAST_FRAMES = 40
-_HELD_OUT = 0.2
-_LONGEST_HELD_OUT = 24
-# How many times the way is looked at: SOC does not get better step by step.
+# Fewer say too little of how the person moves.
+LEAST_FRAMES = 16
+_HELD_OUT = 0.25
+_LEAST_HELD_OUT, _MOST_HELD_OUT = 6, 16
+# Frames that the network looks at several times before it begins; more say the same again.
+_TAUGHT = 32
+# How many times the way is looked at: it does not get better step by step.
 _LOOKS = 6
+# The looks at the frames: of the work, for the progress, and of the time at most.
+_LOOKING, _LOOKING_TIME = 0.15, 0.3
 # Steps whose time tells how many there can be.
 _TIMED = 3
 # More did not help (docs/adapt.md).
-MOST_STEPS = 300
-# Of the steps, so many keep what the network knows of other people.
-_ANCHORED = 4
-_AREA = 384 * 224
+MOST_STEPS = 180
+_RATE = 2e-5
+# What is judged and kept is a running mean of the weights, with this much of the old at each step:
+# single steps swing between two answers.
+_MEAN = 0.97
+# What the steps do, over and over: learn what several looks agree on, SOC, and what is to be kept.
+_ROUND = ("agreed", "soc", "agreed", "kept")
+# The network's input while learning: about so many pixels, and that much less and more.
+_AREA, _SIZES = 384 * 224, (0.7, 1.5)
 
 
 @dataclass(frozen=True)
@@ -101,7 +112,7 @@ def adapt(
         )
     if len({rgb.shape for rgb in frames}) > 1:
         raise InputError("The frames differ in size; take them from one clip.")
-    held = min(_LONGEST_HELD_OUT, max(8, int(len(frames) * _HELD_OUT)))
+    held = max(_LEAST_HELD_OUT, min(_MOST_HELD_OUT, int(len(frames) * _HELD_OUT)))
     learning, held_out = frames[:-held], frames[-held:]
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
@@ -114,58 +125,116 @@ def adapt(
     before = watch.look(network)
     if guard.nobody(before):
         raise InputError("No person can be seen in these frames; there is nothing to adapt to.")
-    student = copy.deepcopy(network)
-    soc = SOC(student)
     look_cost = clock() - looked
-
-    def step() -> None:
-        _one_step(soc, network, learning, others, rng)
+    course = _Course(network, learning, others, rng)
+    course.look(
+        until=began + 60 * minutes * _LOOKING_TIME,
+        clock=clock,
+        progress=lambda share: progress(Progress("Looking", _LOOKING * share, None)),
+    )
 
     best: tuple[float, MODNet, Signs, int] | None = None
     said, last = "It did not become calmer or surer.", before
     try:
         started = clock()
         for _ in range(_TIMED):
-            step()
+            course.step()
         step_cost = (clock() - started) / _TIMED
         time_left = began + 60 * minutes - clock() - _LOOKS * look_cost
         planned = max(_LOOKS, min(MOST_STEPS, int(time_left / step_cost)))
         for look in range(1, _LOOKS + 1):
-            while soc.steps < planned * look // _LOOKS:
-                step()
-                left = (planned - soc.steps) * step_cost + (_LOOKS - look + 1) * look_cost
-                progress(Progress("Adapting", soc.steps / planned, left))
-            last = watch.look(student)
+            while course.steps < planned * look // _LOOKS:
+                course.step()
+                left = (planned - course.steps) * step_cost + (_LOOKS - look + 1) * look_cost
+                share = _LOOKING + (1 - _LOOKING) * course.steps / planned
+                progress(Progress("Adapting", share, left))
+            last = watch.look(course.mean)
             objection = guard.objection(before, last)
             if objection is not None:
                 said = objection
                 continue
             merit = guard.merit(before, last)
-            if merit > 0 and (best is None or merit > best[0]):
-                best = merit, copy.deepcopy(student), last, soc.steps
+            if merit > guard.WORTH and (best is None or merit > best[0]):
+                best = merit, copy.deepcopy(course.mean), last, course.steps
     except objectives.TrainingDiverged as error:
         said = str(error)
     seconds = clock() - began
     if best is None:
-        return Outcome(False, said, before, last, soc.steps, seconds, network, held_out)
+        return Outcome(False, said, before, last, course.steps, seconds, network, held_out)
     _, adapted, after, steps = best
     reason = f"It is calmer and surer on frames it has not learned from, after {steps} steps."
     return Outcome(True, reason, before, after, steps, seconds, adapted, held_out)
 
 
-def _one_step(
-    soc: SOC,
-    teacher: MODNet,
-    frames: Sequence[RGB],
-    others: Sequence[RGB],
-    rng: np.random.Generator,
-) -> None:
-    if others and soc.steps % _ANCHORED == _ANCHORED - 1:
-        rgb = others[int(rng.integers(len(others)))]
-        soc.remember(teacher, as_tensor(rgb, size_like(rgb, _AREA), teacher.device))
-        return
-    rgb = data.Frames([frames]).draw_rgb(rng)
-    soc.step(as_tensor(rgb, size_like(rgb, _AREA), teacher.device))
+class _Course:
+    """The steps of one adaptation. mean: the running mean of what they made of the network."""
+
+    def __init__(
+        self,
+        network: MODNet,
+        frames: Sequence[RGB],
+        others: Sequence[RGB],
+        rng: np.random.Generator,
+    ) -> None:
+        self._teacher = network
+        self._frames = frames
+        self._others = others
+        self._rng = rng
+        self._soc = SOC(copy.deepcopy(network), rate=_RATE)
+        self.mean = copy.deepcopy(network).eval().requires_grad_(False)
+        self._taught: list[tuple[RGB, Alpha]] = []
+
+    @property
+    def steps(self) -> int:
+        return self._soc.steps
+
+    def look(
+        self, *, until: float, clock: Callable[[], float], progress: Callable[[float], None]
+    ) -> None:
+        """What the network's looks agree on, for some of the frames, and at least for one.
+
+        In an order that has them from all over the clip whenever the time is up.
+        """
+        count = min(_TAUGHT, len(self._frames))
+        spread = np.linspace(0, len(self._frames) - 1, count).astype(int)
+        for done, index in enumerate(self._rng.permutation(spread)):
+            rgb = self._frames[index]
+            self._taught.append((rgb, agreed(self._teacher, rgb)))
+            progress((done + 1) / count)
+            if clock() > until:
+                break
+
+    def step(self) -> None:
+        kind = _ROUND[self.steps % len(_ROUND)]
+        if kind == "agreed":
+            self._soc.learn(self._sample())
+        elif kind == "kept" and self._others:
+            rgb = self._others[int(self._rng.integers(len(self._others)))]
+            self._soc.remember(self._teacher, self._seen(rgb))
+        else:
+            self._soc.step(self._seen(Frames([self._frames]).draw_rgb(self._rng)))
+        self._average()
+
+    def _sample(self) -> Sample:
+        rgb, alpha = self._taught[int(self._rng.integers(len(self._taught)))]
+        if self._rng.random() < 0.5:
+            rgb, alpha = np.ascontiguousarray(rgb[:, ::-1]), np.ascontiguousarray(alpha[:, ::-1])
+        # At several sizes, so that it comes to the same answer at each.
+        size = size_like(rgb, round(_AREA * self._rng.uniform(*_SIZES)))
+        fitted = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
+        device = self._teacher.device
+        return Sample(as_tensor(rgb, size, device), torch.from_numpy(fitted)[None, None].to(device))
+
+    def _seen(self, rgb: RGB) -> torch.Tensor:
+        return as_tensor(rgb, size_like(rgb, _AREA), self._teacher.device)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        # At the start the mean is young: it takes what it is given more readily.
+        old = min(_MEAN, self.steps / (self.steps + 10))
+        pairs = zip(self.mean.parameters(), self._soc.network.parameters(), strict=True)
+        for mean, now in pairs:
+            mean.lerp_(now, 1 - old)
 
 
 def _fit_heads(

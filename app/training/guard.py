@@ -31,13 +31,17 @@ UNCERTAIN = 1.05
 # Mean |alpha - the teacher's| on other people's pictures, where there is nothing to cure.
 ELSEWHERE = 4e-3
 _PERSON = 0.01  # of the picture: less is nobody
+# What a change must be worth (see `merit`): less is chance, and a change is a risk.
+WORTH = 0.05
 
 
 @dataclass(frozen=True)
 class Signs:
-    """l_cons: L_cons; flicker: share of pixels, x 1e3, that leave and are back one frame later, at
-    the temporal filter's output; area: mean alpha; jumps: mean |change| of the area from frame to
-    frame; uncertain: share of pixels between 0.1 and 0.9; elsewhere: see ELSEWHERE.
+    """What can be seen without truth.
+
+    l_cons: L_cons. flicker: share of pixels, x 1e3, that leave and are back one frame later, at the
+    temporal filter's output. area: mean alpha. jumps: mean |change| of the area from frame to
+    frame. uncertain: share of pixels between 0.1 and 0.9. elsewhere: see ELSEWHERE.
     """
 
     l_cons: float

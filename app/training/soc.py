@@ -14,6 +14,7 @@ from torch import Tensor
 
 from app.modnet.network import MODNet
 from app.training import objectives
+from app.training.data import Sample
 
 RATE = 1e-5
 BETAS = (0.9, 0.99)
@@ -39,6 +40,12 @@ class SOC:
         self.steps += 1
         if self._refresh is not None and self.steps % self._refresh == 0:
             self._teacher.load_state_dict(self.network.state_dict())
+        return loss
+
+    def learn(self, sample: Sample) -> float:
+        """A step towards a picture's alpha, as in supervised training; the loss."""
+        loss = objectives.descend(self._optimiser, objectives.supervised(self.network, sample))
+        self.steps += 1
         return loss
 
     def remember(self, teacher: MODNet, rgb: Tensor) -> float:

@@ -1,0 +1,31 @@
+"""What several looks at one picture agree on: a better teacher than one look.
+
+The network decides by the size at which it sees a picture, and differently when it is mirrored:
+what it takes for a person at one size it leaves at another. The median of the looks errs less
+than one of them (docs/adapt.md).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from app.frames import RGB, Alpha
+from app.modnet.network import MODNet
+from app.modnet.preprocess import NetworkSize
+from app.training.validation import alpha_of
+
+# (short side, mirrored). Above and below the usual size, which is 288.
+_LOOKS = ((288, False), (288, True), (224, False), (384, False), (384, True))
+
+
+def agreed(network: MODNet, rgb: RGB) -> Alpha:
+    """The median of what `network` makes of `rgb`, uint8 (H, W, 3), seen five times; (H, W)."""
+    height, width = rgb.shape[:2]
+    mirrored = np.ascontiguousarray(rgb[:, ::-1])
+    found = []
+    for side, flipped in _LOOKS:
+        scale = side / min(height, width)
+        size = NetworkSize((max(32, round(width * scale)), max(32, round(height * scale))))
+        alpha = alpha_of(network, mirrored if flipped else rgb, size)
+        found.append(np.ascontiguousarray(alpha[:, ::-1]) if flipped else alpha)
+    return np.asarray(np.median(np.stack(found), axis=0), np.float32)
