@@ -397,7 +397,7 @@ def weights() -> Iterator[Check]:
     for line in lines:
         if line.state == "present":
             yield Check(section, line.name, "ok", f"{line.bytes / 1e6:.1f} MB, {line.licence}.")
-        elif line.default or line.state == "corrupt":
+        elif line.name == store.PLAIN or line.state == "corrupt":
             yield Check(
                 section,
                 line.name,

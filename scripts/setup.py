@@ -22,6 +22,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OLDEST, NEWEST = (3, 10), (3, 13)
+RELEASED = "modnet-photographic"
 WINDOWS = os.name == "nt"
 
 # Shared library -> its package on Debian and Ubuntu, and what stops working without it. Which
@@ -301,9 +302,10 @@ class Stamp:
 
 
 def fetch_weights(venv: Path, stamp: Stamp) -> None:
-    """The default weights, verified by `weights fetch`, which skips what is there and whole.
+    """The released weights, for `--plain`, comparing and training: the default model is here.
 
-    A file that has not been touched since is not read again: commands verify what they load.
+    Verified by `weights fetch`, which skips what is there and whole. A file that has not been
+    touched since is not read again: commands verify what they load.
     """
     if stamp.get("weights") and stamp.get("weights") == _fingerprint(stamp.get("weights_file")):
         return
@@ -317,7 +319,7 @@ def fetch_weights(venv: Path, stamp: Stamp) -> None:
         [*main, "list", "--json"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     for weights in json.loads(listed.stdout)["weights"]:
-        if weights["default"]:
+        if weights["name"] == RELEASED:
             stamp.set(weights_file=weights["path"], weights=_fingerprint(weights["path"]))
 
 

@@ -58,7 +58,7 @@ def fetch(
     name: Name = None,
     every: Annotated[bool, typer.Option("--all", help="Fetch every released model.")] = False,
 ) -> None:
-    """Download a released model (the default one, unless NAME or --all is given) and check it."""
+    """Download a released model (the one for portraits, if none is named) and check it."""
     from app.weights import manifest, store
     from app.weights.fetch import fetch as fetch_entry
 
@@ -67,7 +67,7 @@ def fetch(
     if every:
         entries: Sequence[manifest.Entry] = manifest.read().weights
     else:
-        entries = [store.entry_named(name or store.DEFAULT)]
+        entries = [store.entry_named(name or store.PLAIN)]
     for entry in entries:
         with _progress_bar(entry.name) as progress:
             path = fetch_entry(entry, progress=progress)
@@ -154,7 +154,7 @@ def heads(
     from app.training import heads as fitting
     from app.weights import store
 
-    chosen = store.resolve(name or store.DEFAULT)
+    chosen = store.resolve(name or store.PLAIN)
     people = frames = None
     with Console(stderr=True).status("Reading") as status:
         if cutouts or pairs:

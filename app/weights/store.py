@@ -31,8 +31,8 @@ from app.weights import history, manifest
 from app.weights.history import History
 from app.weights.manifest import Entry
 
-DEFAULT = "modnet-photographic"
-PLAIN = "modnet-photographic"  # for `--plain`, whatever the default may become
+DEFAULT = "mattecam-webcam"  # comes with the program
+PLAIN = "modnet-photographic"  # for `--plain`, and what our own models began as
 SUFFIX = ".safetensors"
 OWN_PREFIX = "mattecam-"
 
@@ -262,6 +262,7 @@ def _status_of_imported(path: Path) -> Status:
         bytes=_size(path),
         licence=metadata.get("licence", "unknown"),
         origin=_origin(path),
+        default=path.stem == DEFAULT,
         problem=problem,
         history=history.read(metadata),
     )
@@ -387,6 +388,12 @@ def known_names() -> Sequence[str]:
 
 
 def _unknown(name: str) -> str:
+    if name.startswith(OWN_PREFIX):
+        return (
+            f"{name} comes with the program and is not there any more; restore "
+            f"{places.manifest().parent / name}{SUFFIX} from where you have the program, or choose "
+            f"--weights {PLAIN}."
+        )
     names = known_names()
     near = difflib.get_close_matches(Path(name).stem if name else "", names, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""

@@ -32,9 +32,9 @@ def test_list_shows_each_model_its_licence_and_the_default(
 ) -> None:
     code, out, _ = run(capsys, "list")
     assert code == 0
-    lines = [line for line in out.splitlines() if "modnet-photographic (default)" in line]
+    lines = [line for line in out.splitlines() if "mattecam-webcam (default)" in line]
     assert len(lines) == 1
-    assert "missing" in lines[0]
+    assert "present" in lines[0]
     assert "Apache-2.0" in lines[0]
     assert "modnet-webcam" in out
 
@@ -43,8 +43,10 @@ def test_list_as_json_is_one_line(folder: Path, capsys: pytest.CaptureFixture[st
     code, out, err = run(capsys, "list", "--json")
     assert (code, out.count("\n"), err) == (0, 1, "")
     default = next(line for line in json.loads(out)["weights"] if line["default"])
-    assert (default["name"], default["state"]) == ("modnet-photographic", "missing")
-    assert default["path"] == str(folder / "modnet-photographic.onnx")
+    assert (default["name"], default["state"]) == ("mattecam-webcam", "present")
+    released = json.loads(out)["weights"][0]
+    assert (released["name"], released["state"]) == ("modnet-photographic", "missing")
+    assert released["path"] == str(folder / "modnet-photographic.onnx")
 
 
 def test_verify_fails_and_says_why_where_something_is_corrupt(
@@ -62,6 +64,7 @@ def test_verify_fails_and_says_why_where_something_is_corrupt(
         "modnet-photographic": "missing",
         "modnet-webcam": "corrupt",
         "modnet-photographic-ckpt": "missing",
+        "mattecam-webcam": "present",
     }
 
 

@@ -469,7 +469,7 @@ def test_a_narrow_window_keeps_the_pictures_of_its_buttons(qtbot: Any, open_wind
 @pytest.fixture
 def no_weights(save_settings: Save, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     monkeypatch.setenv("MATTECAM_WEIGHTS", str(tmp_path / "weights"))
-    save_settings(engine="openvino")
+    save_settings(engine="openvino", weights="modnet-photographic")
     return tmp_path / "weights"
 
 

@@ -102,7 +102,7 @@ def test_the_real_network_runs_live(make_rig: MakeRig, weights_file: Any) -> Non
     info = rig.pipeline.info
     assert info.engine is not None
     assert info.engine.engine != "null"
-    assert info.weights == "modnet-photographic"
+    assert info.weights == "mattecam-webcam"
     assert info.network_size == "64x64"
     assert info.delay_frames == 1
     assert rig.pipeline.state is State.RUNNING

@@ -28,8 +28,8 @@ case "$1" in
     main.py)
         echo "$@" >> "$LOG"
         if [ "$3" = list ]; then
-            echo '{"weights": [{"name": "other", "default": false, "path": "/nowhere"},'
-            echo '{"name": "modnet", "default": true, "path": "'"$WEIGHTS"'"}]}'
+            echo '{"weights": [{"name": "other", "default": true, "path": "/nowhere"},'
+            echo '{"name": "modnet-photographic", "default": false, "path": "'"$WEIGHTS"'"}]}'
         elif [ -e "$BROKEN" ]; then
             exit 1
         else

@@ -36,12 +36,12 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
-def test_the_programs_own_manifest_has_the_released_models_and_the_default() -> None:
+def test_the_programs_own_manifest_has_the_released_models_and_the_plain_one() -> None:
     listed = manifest.read()
     assert set(listed.names) == {"modnet-photographic", "modnet-webcam", "modnet-photographic-ckpt"}
-    default = listed.find(store.DEFAULT)
-    assert default is not None
-    wheel, hub = default.sources
+    plain = listed.find(store.PLAIN)
+    assert plain is not None
+    wheel, hub = plain.sources
     assert isinstance(wheel, WheelSource)
     assert wheel.member.endswith("modnet.onnx")
     assert isinstance(hub, HuggingFaceSource)

@@ -61,7 +61,7 @@ def safetensors_bytes(metadata: dict[str, str] | None = None, data: bytes = b"\0
 def test_a_released_file_is_given_once_its_checksum_is_right(folder: Path) -> None:
     path = folder / "modnet-photographic.onnx"
     path.write_bytes(CONTENT)
-    found = store.resolve(store.DEFAULT)
+    found = store.resolve(store.PLAIN)
     assert found.path == path
     assert (found.origin, found.licence) == ("released", "Apache-2.0")
     assert found.sha256 == hashlib.sha256(CONTENT).hexdigest()
@@ -207,7 +207,7 @@ def test_a_header_of_the_wrong_form_is_damaged(tmp_path: Path, header: bytes) ->
 
 def test_status_tells_present_missing_and_corrupt(folder: Path) -> None:
     (line,) = store.status()
-    assert (line.state, line.default, line.bytes) == ("missing", True, len(CONTENT))
+    assert (line.state, line.default, line.bytes) == ("missing", False, len(CONTENT))
     (folder / "modnet-photographic.onnx").write_bytes(CONTENT)
     (folder / "bad.safetensors").write_bytes(b"oh")
     (folder / "good.safetensors").write_bytes(safetensors_bytes({"source_file": "mine.ckpt"}))

@@ -58,12 +58,11 @@ def test_auto_takes_them_where_there_are_any_and_fixed_asks_for_them(folder: Pat
 
 
 def test_calibrating_writes_them_and_the_next_run_says_fixed(
-    folder: Path, weights_file: Path, capsys
+    folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (folder / weights_file.name).write_bytes(weights_file.read_bytes())
     Image.new("RGB", (96, 64), "olive").save(folder / "me.png")
     assert main(["weights", "calibrate", str(folder / "me.png")]) == 0
-    assert (folder / "modnet-photographic.statistics").is_file()
+    assert (folder / "mattecam-webcam.statistics").is_file()
     capsys.readouterr()
     out = folder / "cut.png"
     run = ["convert", str(folder / "me.png"), "-o", str(out), "--size", "96x64", "--json"]
