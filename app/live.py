@@ -537,6 +537,7 @@ class LivePipeline:
     def _start_matting(self) -> None:
         """Opens a network; the one that runs goes on until it is ready."""
         if self._next_matting is not None:
+            let_freed_go()  # until it has ended
             self._next_matting.abandon()
 
         def frame_size() -> tuple[int, int] | None:
@@ -756,6 +757,7 @@ class LivePipeline:
                 self._know(network_size=str(grid))
             self._update_state()
         if former is not None:
+            let_freed_go()  # until it has ended
             former.abandon()
 
     def _matted(self, stage: Stage[Shot], matte: Matte) -> None:
@@ -773,6 +775,8 @@ class LivePipeline:
                 self._matting = None
                 where = "matting"
             else:
+                if self._running:
+                    keep_freed()
                 return
             if error is None or not self._running:
                 return

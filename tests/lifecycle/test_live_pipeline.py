@@ -207,8 +207,9 @@ def test_results_of_an_engine_that_was_replaced_are_discarded(
     old_gate.clear()  # what the old engine has in flight stays there
     rig.pipeline.apply(rig.pipeline.settings.but(size="64x64"))
     assert rig.heard.wait_for(lambda _: len(stamp_engines.made) == 2)
-    assert stamp_engines.made[0].closed.wait(LONG)  # closing opens its gate: a late result comes
-    newest = rig.stamps(rig.see_next_composite())[0]
+    newest = rig.stamps(rig.see_next_composite())[0]  # of the new one
+    old_gate.set()  # a late result comes
+    assert stamp_engines.made[0].closed.wait(LONG)
     rig.see(lambda picture: rig.stamps(picture)[0] > newest + 3)
     numbers = [rig.stamps(picture)[0] for picture in rig.composites()]
     assert numbers == sorted(numbers)
