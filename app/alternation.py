@@ -36,8 +36,11 @@ class Alternation:
         self._shown.append((frame, mirrored))
         if not mirrored:
             return frame
-        rgb = np.asarray(cv2.flip(frame.rgb, 1), np.uint8)
-        return Frame(rgb, frame.index, frame.captured_at)
+        shown = Frame(_flipped(frame.rgb), frame.index, frame.captured_at)
+        # Cheaper than halving anew.
+        for times, half in tuple(frame.halves.items()):
+            shown.halves[times] = _flipped(half)
+        return shown
 
     def out_of(self, mattes: Iterable[Matte]) -> Iterator[Matte]:
         """The engine's mattes, in order, as mattes of the frames that went in."""
@@ -59,3 +62,7 @@ class Alternation:
         if last is None or last.shape != self._last.shape:
             return True
         return float(np.mean(difference(self._last, last) > _CHANGED)) <= _SHARE
+
+
+def _flipped(rgb: RGB) -> RGB:
+    return np.asarray(cv2.flip(rgb, 1), np.uint8)

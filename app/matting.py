@@ -19,11 +19,11 @@ class Matting:
 
     def __init__(self, engine: Engine, *, alternate: bool = False) -> None:
         self.engine = engine
-        self._alternate = alternate
+        self.alternate = alternate
         self._alternation = Alternation()
 
     def push(self, item: Frame) -> Iterable[Matte]:
-        self.engine.submit(self._alternation.into(item, alternate=self._alternate))
+        self.engine.submit(self._alternation.into(item, alternate=self.alternate))
         return list(self._alternation.out_of(self.engine.take_ready()))
 
     def flush(self) -> Iterable[Matte]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 import cv2
 import numpy as np
 
+from app.alternation import Alternation
 from app.bench.job import Feeder, Job, Turn, frames_of
 from app.chain import Chain, open_chain
 from app.flow import StageTimes, run
@@ -53,9 +54,10 @@ def outside_network(chain: Chain, feeder: Feeder) -> float:
     """
     at = next(i for i, step in enumerate(chain.steps) if isinstance(step, Matting))
     frames = list(frames_of(feeder, _REPLAYED))
-    before = chain.steps[:at]
-    mattes: list[Matte] = list(run(frames, (*before, chain.steps[at])))  # type: ignore[arg-type]
-    replay = _Replay([matte.alpha for matte in mattes], chain.grid(feeder.size))
+    before, matting = chain.steps[:at], chain.steps[at]
+    assert isinstance(matting, Matting)
+    mattes: list[Matte] = list(run(frames, (*before, matting)))  # type: ignore[arg-type]
+    replay = _Replay([matte.alpha for matte in mattes], chain.grid(feeder.size), matting.alternate)
     steps = (*before, replay, *chain.steps[at + 1 :])
     for step in steps:
         step.reset()
@@ -71,21 +73,28 @@ def outside_network(chain: Chain, feeder: Feeder) -> float:
 
 
 class _Replay:
-    """In the matting step's place."""
+    """In the matting step's place: all that it does but the network."""
 
     name = "matting"
 
-    def __init__(self, alphas: list[Alpha], grid: Grid) -> None:
+    def __init__(self, alphas: list[Alpha], grid: Grid, alternate: bool) -> None:
         self._alphas = alphas
+        self._alternate = alternate
+        self._alternation = Alternation()
         self._grid = grid
         width, height = grid.padded
         self._input = np.zeros((height, width, 3), np.uint8)
 
     def push(self, item: Frame) -> Iterable[Matte]:
-        fit_frame(item, self._grid, self._input)
-        return (Matte(item, self._alphas[item.index % len(self._alphas)]),)
+        shown = self._alternation.into(item, alternate=self._alternate)
+        fit_frame(shown, self._grid, self._input)
+        alpha = self._alphas[item.index % len(self._alphas)]
+        if shown is not item:
+            alpha = np.ascontiguousarray(alpha[:, ::-1])
+        return list(self._alternation.out_of((Matte(shown, alpha),)))
 
     def flush(self) -> Iterable[Matte]:
         return ()
 
-    def reset(self) -> None: ...
+    def reset(self) -> None:
+        self._alternation.reset()
