@@ -29,20 +29,16 @@ Contend = Callable[[Job, Feeder], Iterator[TakeTurn]]
 def naive(job: Job, feeder: Feeder) -> Iterator[TakeTurn]:
     """The loop of every tutorial."""
     from app.bench.naive import NaiveLoop
-    from app.weights import store
 
-    path = store.resolve(job.settings.weights).path
-    loop = NaiveLoop(path, job.settings.size, _background(feeder))
+    loop = NaiveLoop(_peers_file(job), job.settings.size, _background(feeder))
     yield _loop(feeder, loop.process, loop.describe(feeder.size))
 
 
 def onnxruntime(job: Job, feeder: Feeder) -> Iterator[TakeTurn]:
     """The same loop with ONNX Runtime: what the better ones of this project's peers do."""
     from app.bench.onnx_loop import OnnxLoop
-    from app.weights import store
 
-    path = store.resolve(job.settings.weights).path
-    loop = OnnxLoop(path, job.settings.size, _background(feeder))
+    loop = OnnxLoop(_peers_file(job), job.settings.size, _background(feeder))
     yield _loop(feeder, loop.process, loop.describe(feeder.size))
 
 
@@ -79,6 +75,17 @@ def serve(connection: Connection, name: str, job: Job) -> None:
         connection.send(Turn(failure=str(error)))
     except (EOFError, KeyboardInterrupt):
         pass  # the parent is gone or stops: so does this
+
+
+def _peers_file(job: Job) -> Path:
+    """What the loops beside run: the chosen weights where they are ONNX, else MODNet as released.
+
+    It is the same network, and ONNX Runtime takes no other format.
+    """
+    from app.weights import store
+
+    chosen = store.resolve(job.settings.weights).path
+    return chosen if chosen.suffix == ".onnx" else store.resolve(store.PLAIN).path
 
 
 def _background(feeder: Feeder) -> RGB:

@@ -17,8 +17,8 @@ from app.modnet.preprocess import NetworkSize, grid_for
 class OnnxLoop:
     """One frame at a time; ONNX Runtime's own number of threads.
 
-    Raises MattecamError where ONNX Runtime is missing, or the weights are no ONNX file: it runs
-    the file as it was released, not this project's form of it.
+    It runs the .onnx file as it was released, not this project's form of it. Raises MattecamError
+    where ONNX Runtime is missing.
     """
 
     def __init__(self, weights_file: Path, size: NetworkSize, background: RGB) -> None:
@@ -29,11 +29,6 @@ class OnnxLoop:
                 "ONNX Runtime is not installed: pip install onnxruntime, or leave it out with "
                 "--beside naive."
             ) from error
-        if weights_file.suffix != ".onnx":
-            raise MattecamError(
-                f"ONNX Runtime can only run an .onnx file, and {weights_file.name} is none; leave "
-                "it out with --beside naive."
-            )
         self._session = onnxruntime.InferenceSession(
             str(weights_file), providers=["CPUExecutionProvider"]
         )

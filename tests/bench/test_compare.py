@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.bench import machine, report
+from app.bench import contender, machine, report
 from app.bench.grid import cells
 from app.bench.job import Job
 from app.chain import ChainSettings
@@ -48,6 +48,18 @@ def test_all_contenders_are_measured_in_one_run(weights_file, picture, capsys) -
         assert run["cpu_ms_per_frame"] > run["cpu_ms_per_frame_outside_network"] > 0
         assert 0 < run["stages_ms"]["matting"]["median"] <= run["stages_ms"]["matting"]["p95"]
     assert set(runs["mattecam"]["steps"]) >= {"matting", "temporal", "refine", "composite"}
+
+
+def test_weights_that_are_no_onnx_are_measured_beside_the_released_ones(
+    weights_file, tmp_path
+) -> None:
+    other = tmp_path / "own.safetensors"
+    other.write_bytes(b"whatever they are")
+    chosen = Job("demo", 4, ChainSettings(weights=str(other)))
+    assert contender._peers_file(chosen) == weights_file
+    itself = tmp_path / "own.onnx"
+    itself.write_bytes(b"whatever they are")
+    assert contender._peers_file(Job("demo", 4, ChainSettings(weights=str(itself)))) == itself
 
 
 def test_live_the_threads_are_measured_and_the_delay_too(weights_file, picture, capsys) -> None:
