@@ -80,9 +80,14 @@ class RecordingWiring(QObject):
         actions.record.setChecked(self.recording.runs)
         actions.record_pause.setEnabled(figures is not None)
         actions.record_pause.setChecked(figures is not None and figures.state.value == "paused")
-        if figures is not None and figures.sound_problem is not None and not self._sound_told:
+        if figures is None:
+            return
+        if figures.sound_problem is not None and not self._sound_told:
             self._sound_told = True
             self._window.say("sound", figures.sound_problem, "warn")
+        elif figures.sound_problem is None and self._sound_told:
+            self._sound_told = False  # it is back
+            self._window.messages.settle("sound")
 
     def _done(self, figures: Figures) -> None:
         window = self._window

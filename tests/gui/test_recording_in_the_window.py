@@ -280,3 +280,15 @@ def test_a_clip_that_was_deleted_is_taken_off_the_list(
     clip.unlink()
     window.side.recording.play.click()
     assert window.side.recording.clips.count() == 0
+
+
+def test_sound_that_goes_and_comes_back_is_told_each_time(
+    qtbot: Any, open_window: Callable[..., MainWindow], silent: Path
+) -> None:
+    window = open_window()
+    said: list[str] = []
+    window.say = lambda key, words, *_: said.append(words)  # type: ignore[method-assign]
+    told = window.recording.recording.told
+    for problem in ("It was pulled out.", "It was pulled out.", None, "It was pulled out."):
+        told.emit(Figures(State.RECORDING, sound="USB", sound_problem=problem))
+    assert said == ["It was pulled out.", "It was pulled out."]
