@@ -36,7 +36,9 @@ from app.weights import store
 _SIZES: Sequence[data.Size] = ((512, 288), (384, 288), (288, 384))
 _BATCH = 4
 _BLOCK_RATE, _CONV_RATE, _WHOLE_RATE = 2e-3, 2e-4, 2e-5
-_HELD_OUT = 32
+# Of the rates, where an earlier call has done the rough part.
+_ONWARDS = 0.5
+_HELD_OUT, _LOOKS = 12, 5
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     teacher.eval().requires_grad_(False)
     student = MODNet(backbone=teacher.backbone_name, context_block="easpp")
     student.load_state_dict(teacher.state_dict(), strict=False)
+    before: list[dict[str, int]] = []
+    if told.start is not None:
+        earlier = weights.load(told.start)
+        student = earlier.network
+        before = json.loads(earlier.metadata["training"])
     people = data.read_people(told.cutouts, told.pairs, told.rooms) if told.rooms else None
     frames = data.read_frames(told.clips, stride=10, limit=20) if told.clips else None
     rng = np.random.default_rng(0)
@@ -80,12 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 "parent": chosen.name,
                 "parent_sha256": chosen.sha256,
                 "training": json.dumps(
-                    {
-                        "pictures": told.pictures,
-                        "steps": told.steps,
-                        "whole": told.whole,
-                        "seconds": round(time.monotonic() - began),
-                    }
+                    [
+                        *before,
+                        {name: getattr(told, name) for name in ("pictures", "steps", "whole")},
+                    ]
                 ),
             },
         )
@@ -93,8 +98,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     seen = [_look(teacher, draw()) for _ in range(told.pictures + _HELD_OUT)]
     held_out, learning = seen[:_HELD_OUT], seen[_HELD_OUT:]
     _say(began, f"{len(learning)} pictures seen")
-    _scale_to(student, teacher, learning)
-    _teach_s(student, learning, held_out, told.steps, rng, began, keep)
+    if told.start is None:
+        _scale_to(student, teacher, learning)
+    share = 1.0 if told.start is None else _ONWARDS
+    _teach_s(student, learning, held_out, told.steps, share, rng, began, keep)
     _teach_whole(student, teacher, draw, told.whole, began)
     keep()
 
@@ -146,6 +153,7 @@ def _teach_s(
     seen: Sequence[Seen],
     held_out: Sequence[Seen],
     steps: int,
+    share: float,
     rng: np.random.Generator,
     began: float,
     keep: Callable[[], None],
@@ -162,14 +170,14 @@ def _teach_s(
     convs = [*s.conv_lr16x.parameters(), *s.conv_lr8x.parameters()]
     optimiser = torch.optim.AdamW(
         [
-            {"params": list(s.context.parameters()), "lr": _BLOCK_RATE},
-            {"params": convs, "lr": _CONV_RATE},
+            {"params": list(s.context.parameters()), "lr": _BLOCK_RATE * share},
+            {"params": convs, "lr": _CONV_RATE * share},
         ],
         weight_decay=1e-4,
     )
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     for step in range(steps + 1):
-        if step % max(1, steps // 12) == 0:
+        if step % max(1, steps // _LOOKS) == 0:
             student.eval()
             with torch.no_grad():
                 wrong = [
@@ -224,6 +232,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("cutouts", "pairs", "rooms", "clips"):
         parser.add_argument(f"--{name}", type=Path, nargs="*", default=[])
     parser.add_argument("--weights", default=store.PLAIN)
+    parser.add_argument("--start", type=Path, help="what an earlier call has made")
     parser.add_argument("--composites", type=float, default=0.5, help="their share")
     parser.add_argument("--pictures", type=int, default=500)
     parser.add_argument("--steps", type=int, default=3000)

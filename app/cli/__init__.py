@@ -60,6 +60,7 @@ def _register_commands() -> None:
         devices,
         doctor,
         evaluate,
+        export,
         gui,
         live,
         train,

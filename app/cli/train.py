@@ -50,6 +50,8 @@ def train(
             bar.update(task, completed=done.step, description=f"{done.kind} {done.loss:.4f}")
             if done.scores is not None:
                 mark = ", the best so far" if done.best else ""
+                if done.began is not None:
+                    mark += f" (it began with {done.began.mad:.2f} and {done.began.dtssd:.2f})"
                 console.print(
                     f"Step {done.step}: MAD {done.scores.mad:.2f}, dtSSD {done.scores.dtssd:.2f}"
                     f" on clips that it does not learn from{mark}.",

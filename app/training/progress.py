@@ -9,7 +9,9 @@ from app.training.validation import Scores
 
 @dataclass(frozen=True)
 class Progress:
-    """scores: where this step was validated; best: whether it is the best one yet."""
+    """scores: where this step was validated, and began: what the run began with. best: whether it
+    is the best one yet.
+    """
 
     step: int
     steps: int
@@ -17,4 +19,5 @@ class Progress:
     loss: float
     rate: float
     scores: Scores | None = None
+    began: Scores | None = None
     best: bool = False

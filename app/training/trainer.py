@@ -10,7 +10,7 @@ import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from app.training.config import TrainingConfig
 from app.training.processes import Processes, started
 from app.training.progress import Progress
 from app.training.start import starting_network
-from app.training.validation import Excerpt, read_excerpts, validate
+from app.training.validation import Excerpt, Scores, read_excerpts, validate
 from app.weights import store
 
 BEST, CHECKPOINT, HISTORY = "best.safetensors", "checkpoint.pt", "history.jsonl"
@@ -90,9 +90,12 @@ class _Run:
         self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self._step = 0
         self._best: float | None = None
+        self._began: Scores | None = None
         self._history: list[dict[str, Any]] = []
         if stored is not None:
             self._resume(stored)
+        elif self.excerpts:
+            self._began = validate(self.kept, self.excerpts)
         objective: torch.nn.Module = objectives.Objective(network, self._teacher)
         if processes.world > 1:
             objective = DistributedDataParallel(objective, find_unused_parameters=True)
@@ -148,7 +151,7 @@ class _Run:
         elif last or done.step % config.validation.every == 0:
             scores = validate(self.kept, self.excerpts)
             best = self._best is None or scores.mad < self._best
-            done = replace(done, scores=scores, best=best)
+            done = replace(done, scores=scores, began=self._began, best=best)
             entry |= {"mad": scores.mad, "dtssd": scores.dtssd, "by_clip": scores.by_clip}
         if done.best:
             self._keep()
@@ -207,6 +210,7 @@ class _Run:
             "rng": generators,
             "step": self._step,
             "best": self._best,
+            "began": None if self._began is None else asdict(self._began),
             "history": self._history,
         }
         checkpoint.write(self.config.out / CHECKPOINT, self.config, state)
@@ -229,6 +233,8 @@ class _Run:
         self._rng.bit_generator.state = generators[self._processes.rank]
         self._step, self._best = stored["step"], stored["best"]
         self._history = stored["history"]
+        began = stored.get("began")
+        self._began = None if began is None else Scores(**began)
 
 
 def _learning(network: MODNet, config: TrainingConfig) -> list[torch.nn.Parameter]:

@@ -134,3 +134,16 @@ def test_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path, material: P
     assert told.supervised.rooms == (tmp_path / "material/rooms",)
     named = config.read(written(tmp_path / "run.toml", SUPERVISED, weights="modnet-photographic"))
     assert named.weights == "modnet-photographic"
+
+
+RECIPES = Path(__file__).resolve().parents[2] / "docs/recipes"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
+def test_the_recipes_of_the_documentation_are_configurations(path: Path) -> None:
+    told = config.read(path)
+    assert told.supervised is not None
+    assert told.validation is not None
+    # What comes with the program lies where they say.
+    ours = [room for room in told.supervised.rooms if "assets" in room.parts]
+    assert all(room.is_dir() for room in ours)

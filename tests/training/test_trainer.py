@@ -21,6 +21,7 @@ from app.training import board, config, material, objectives, trainer
 from app.training.objectives import TrainingDiverged
 from app.training.start import starting_network
 from app.training.trainer import BEST, CHECKPOINT
+from app.training.validation import read_excerpts, validate
 from tests.training.runs import SUPERVISED, losses, random_weights, written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -231,9 +232,13 @@ def test_it_validates_on_clips_with_alpha_and_shows_pictures_in_tensorboard(
         steps=2,
         tensorboard=True,
     )
-    scored = []
-    trainer.run(config.read(path), lambda done: scored.append(done.scores))
-    assert [set(scores.by_clip) for scores in scored if scores] == [{"one"}, {"one"}]
+    told = []
+    trainer.run(config.read(path), told.append)
+    assert [set(done.scores.by_clip) for done in told if done.scores] == [{"one"}, {"one"}]
+    # What it began with is what the weights that it began with make of the same clips.
+    network = weights.load(place / "start.safetensors").network
+    assert told[0].began == validate(network, read_excerpts([place / "clips"], 6))
+    assert told[1].began == told[0].began
     log = EventAccumulator(str(place / "out/tensorboard")).Reload()
     assert {"loss/supervised", "validation/mad", "rate"} <= set(log.Tags()["scalars"])
     assert log.Tags()["images"] == ["one"]
