@@ -17,7 +17,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -25,14 +24,15 @@ from typing_extensions import Self
 
 from app.backgrounds.base import Background, create_background
 from app.engines.base import engines
-from app.errors import InputError, MattecamError, OptionError, OutputLost
+from app.errors import InputError, MattecamError, OptionError
 from app.frames import Composite, Frame, Matte
 from app.light.base import create_light
 from app.live_events import Callbacks, Failure, Info, State, Teller, failure_of
+from app.live_outputs import Host, LiveOutputs
 from app.matte_steps.base import open_matte_steps
 from app.modnet.preprocess import NetworkSize, grid_for
 from app.on_demand import MakeWatch, OnDemand
-from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
+from app.outputs.live_base import LiveOutput, create_live_output
 from app.outputs.loopback_readers import ReaderWatch
 from app.pace.pace import Pace
 from app.refine.edge import edge_tools
@@ -45,7 +45,7 @@ from app.sources.live_base import LiveSource, create_live_source
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
 from app.stages.matting import MattingWork, Past, Shot
-from app.stages.output import STALL, Curtain, Look, OutputWork, Shown
+from app.stages.output import STALL, Curtain
 from app.stats import Stats
 from app.temporal.base import temporal_filters
 from app.zoom import zoomed
@@ -54,8 +54,6 @@ __all__ = ["Callbacks", "Failure", "Info", "LivePipeline", "Preview", "State"]
 
 log = logging.getLogger(__name__)
 
-# A write that has not come back for this long, in seconds, is said to block.
-_BLOCKED = 2.0
 # So long a new capture thread waits for the old one to release the device.
 _HANDOVER = 2.0
 # So long a network that is replaced may take to give its last mattes, in seconds.
@@ -92,18 +90,6 @@ class Preview:
         self._mailbox.put(picture)
 
 
-@dataclass(eq=False)
-class _Output:
-    """An output that was added. stage: while it runs."""
-
-    name: str
-    output: LiveOutput
-    from_settings: bool
-    stage: Stage[Shown] | None = None
-    work: OutputWork | None = None
-    told: str = ""  # the failure that was told last
-
-
 class LivePipeline:
     """From a source to outputs, live. All methods may be called from any thread.
 
@@ -125,11 +111,23 @@ class LivePipeline:
         self._settings = settings
         self._callbacks = callbacks or Callbacks()
         self._create_source = create_source
-        self._create_output = create_output
         self._backoff = backoff
         self._lock = threading.RLock()
         self._stop_lock = threading.Lock()
-        self._outputs: dict[str, _Output] = {}
+        self._outputs = LiveOutputs(
+            Host(
+                lock=self._lock,
+                stats=lambda: self.stats,
+                settings=lambda: self._settings,
+                running=lambda: self._running,
+                card=lambda: self._showing is State.CARD,
+                start=self._run_stage,
+                report=self._report,
+                describe=lambda opened: self._know(outputs=opened),
+            ),
+            create_output,
+            backoff=backoff,
+        )
         self._previews: list[Preview] = []
         self._taps: tuple[Callable[[Composite], None], ...] = ()
         self._left_behind: tuple[str, ...] = ()
@@ -145,7 +143,6 @@ class LivePipeline:
         self._resting = False  # nobody looks
         self._info = Info()
         self._stages: list[Stage[Any] | Worker] = []  # each that was started and may still run
-        self._output_stages: list[tuple[LiveOutput, Stage[Shown]]] = []  # likewise
         self._capture: Capture | None = None
         self._capture_worker: Worker | None = None
         self._matting: Stage[Shot] | None = None
@@ -186,7 +183,7 @@ class LivePipeline:
     def outputs(self) -> Sequence[str]:
         """The names of the outputs, in the order in which they were added."""
         with self._lock:
-            return tuple(self._outputs)
+            return self._outputs.names
 
     # ---- start and stop ----------------------------------------------------------------------
 
@@ -213,7 +210,7 @@ class LivePipeline:
             settings = self._settings
             self._check(settings)
             self._check_source(settings.source)
-            made = {spec: self._create_output(spec) for spec in settings.outputs}
+            made = self._outputs.make(settings.outputs)
             self._forget()
             keep_freed()
             self.stats = Stats()
@@ -235,10 +232,8 @@ class LivePipeline:
                 )
             )
             self._start_compose()
-            for entry in self._outputs.values():
-                self._start_output(entry)
-            for spec, output in made.items():
-                self._add(spec, output, from_settings=True)
+            self._outputs.begin()
+            self._outputs.follow(settings.outputs, made)
             self._start_matting()
             self._start_capture()
 
@@ -269,7 +264,7 @@ class LivePipeline:
             preparing, following = self._preparing, self._next_matting
             capture, worker = self._capture, self._capture_worker
             matting, compose = self._matting, self._compose
-            outputs, stages = list(self._output_stages), list(self._stages)
+            outputs, stages = self._outputs.threads, list(self._stages)
             events = self._events
         assert events is not None
         until = time.monotonic() + timeout
@@ -305,10 +300,7 @@ class LivePipeline:
             self._state = State.STOPPED
             self._tell(lambda: self._callbacks.on_state_changed(State.STOPPED))
             self._started = False
-            for entry in tuple(self._outputs.values()):
-                entry.stage = entry.work = None
-                if entry.from_settings:
-                    del self._outputs[entry.name]
+            self._outputs.end()
         events.close()
         events.join(max(until, time.monotonic() + 0.5))
         with self._lock:
@@ -342,8 +334,7 @@ class LivePipeline:
                 return
             was_released = self._released
             self._showing = showing
-            for entry in self._outputs.values():
-                self._draw(entry, curtain)
+            self._outputs.draw(curtain)
             self._hold_source(was_released)
             self._update_state()
 
@@ -355,8 +346,7 @@ class LivePipeline:
             was_released = self._released
             self._resting = resting
             if self._showing is State.RUNNING:
-                for entry in self._outputs.values():
-                    self._draw(entry, Curtain.NEUTRAL if resting else Curtain.LIFT)
+                self._outputs.draw(Curtain.NEUTRAL if resting else Curtain.LIFT)
             self._hold_source(was_released)
             self._update_state()
 
@@ -389,8 +379,7 @@ class LivePipeline:
             old = self._settings
             if settings.source != old.source:
                 self._check_source(settings.source)
-            added = [spec for spec in settings.outputs if spec not in old.outputs]
-            made = {spec: self._create_output(spec) for spec in added}
+            made = self._outputs.make([s for s in settings.outputs if s not in old.outputs])
             self._settings = settings
             if not self._running:
                 return
@@ -402,14 +391,9 @@ class LivePipeline:
             elif settings.temporal != old.temporal:
                 self._swap_temporal(settings.temporal)
             self._apply_compose(settings, old)
-            for entry in tuple(self._outputs.values()):
-                if entry.from_settings and entry.name not in settings.outputs:
-                    self._remove(entry)
-            for spec, output in made.items():
-                self._add(spec, output, from_settings=True)
+            self._outputs.follow(settings.outputs, made)
             if _look_of(settings) != _look_of(old):
-                for entry in self._outputs.values():
-                    self._change_look(entry)
+                self._outputs.change_looks()
             self._update_state()
 
     def retry(self) -> None:
@@ -425,9 +409,8 @@ class LivePipeline:
                 self._start_matting()
             if self._compose is None:
                 self._start_compose()
-            for spec in self._settings.outputs:
-                if spec not in self._outputs:
-                    self._add(spec, self._create_output(spec), from_settings=True)
+            outputs = self._settings.outputs
+            self._outputs.follow(outputs, self._outputs.make(outputs))
             self._update_state()
 
     def restart_source(self) -> None:
@@ -443,16 +426,14 @@ class LivePipeline:
         Raises OptionError where the name is used.
         """
         with self._lock:
-            if name in self._outputs:
+            if name in self._outputs.names:
                 raise OptionError(f"There is an output called {name} already; remove it first.")
-            self._add(name, output, from_settings=False)
+            self._outputs.add(name, output, from_settings=False)
 
     def remove_output(self, name: str) -> None:
         """Its thread finishes and closes it. Nothing happens where there is none."""
         with self._lock:
-            entry = self._outputs.get(name)
-            if entry is not None:
-                self._remove(entry)
+            self._outputs.remove(name)
 
     def add_preview(self, doorbell: Callable[[], None], name: str = "preview") -> Preview:
         """A mailbox for whoever shows the picture; it stays over a restart. See Preview."""
@@ -615,61 +596,6 @@ class LivePipeline:
         delay = temporal_filters.create_from_spec(spec).delay_frames
         self._know(delay_frames=delay)
 
-    def _add(self, name: str, output: LiveOutput, *, from_settings: bool) -> None:
-        entry = _Output(name, output, from_settings)
-        self._outputs[name] = entry
-        if self._running:
-            self._start_output(entry)
-
-    def _start_output(self, entry: _Output) -> None:
-        work = OutputWork(
-            entry.name,
-            entry.output,
-            look=self._look(entry.output),
-            events=_OutputEvents(self, entry),
-            stats=self.stats,
-            backoff=self._backoff,
-        )
-        entry.work = work
-        stage: Stage[Shown] = Stage(
-            f"output {entry.name}",
-            work,
-            on_end=lambda error: self._output_ended(entry, stage, error),
-            depth=entry.output.depth,
-            on_drop=lambda: self.stats.dropped(f"output {entry.name}"),
-        )
-        entry.stage = stage
-        self.stats.add_output(entry.name)
-        if self._showing is State.CARD:
-            self._draw(entry, Curtain.CARD)
-        self._output_stages = [pair for pair in self._output_stages if pair[1].is_alive]
-        self._output_stages.append((entry.output, stage))
-        self._run_stage(stage)
-
-    def _remove(self, entry: _Output) -> None:
-        del self._outputs[entry.name]
-        if entry.stage is not None:
-            entry.stage.close()
-        outputs = {k: v for k, v in self._info.outputs.items() if k != entry.name}
-        self._know(outputs=outputs)
-
-    def _look(self, output: LiveOutput) -> Look:
-        settings = self._settings
-        return Look(
-            LiveFormat(settings.output_size, settings.output_rate),
-            mirror=settings.mirror_output and output.private,
-            card=Path(settings.card).expanduser() if settings.card else None,
-        )
-
-    def _change_look(self, entry: _Output) -> None:
-        work, look = entry.work, self._look(entry.output)
-        if entry.stage is not None and work is not None:
-            entry.stage.post(lambda: work.change_look(look))
-
-    def _draw(self, entry: _Output, curtain: Curtain) -> None:
-        if entry.stage is not None and entry.output.private:
-            entry.stage.inbox.put(curtain)
-
     # ---- what the threads tell ---------------------------------------------------------------
 
     def _source_opened(self, capture: Capture, source: LiveSource) -> None:
@@ -802,9 +728,7 @@ class LivePipeline:
                 return
             self._last_composite = time.monotonic()
             live = self._showing is State.RUNNING and not self._resting
-            for entry in self._outputs.values():
-                if entry.stage is not None and (live or not entry.output.private):
-                    entry.stage.inbox.put(composite)
+            self._outputs.put(composite, live=live)
             previews, taps = tuple(self._previews), self._taps
             if self._state is not State.RUNNING:
                 self._update_state()
@@ -823,29 +747,6 @@ class LivePipeline:
                 self._hide()
                 self._report(failure_of("compose", error))
                 self._update_state()
-
-    def _output_opened(self, entry: _Output, description: str) -> None:
-        with self._lock:
-            self._know(outputs={**self._info.outputs, entry.name: description})
-
-    def _output_works(self, entry: _Output) -> None:
-        with self._lock:
-            entry.told = ""
-
-    def _output_lost(self, entry: _Output, error: OutputLost) -> None:
-        with self._lock:
-            failure = failure_of(f"output {entry.name}", error, retried=True)
-            if self._running and failure.sentence != entry.told:
-                entry.told = failure.sentence
-                self._report(failure)
-
-    def _output_ended(self, entry: _Output, stage: Stage[Shown], error: Exception | None) -> None:
-        with self._lock:
-            if error is None:
-                return
-            if self._outputs.get(entry.name) is entry and entry.stage is stage:
-                self._remove(entry)
-            self._report(failure_of(f"output {entry.name}", error))
 
     def _step_noticed(self, sentence: str) -> None:
         with self._lock:
@@ -867,8 +768,7 @@ class LivePipeline:
     def _hide(self) -> None:
         """No more mattes: private outputs must not stand on an old picture."""
         if self._showing is State.RUNNING:
-            for entry in self._outputs.values():
-                self._draw(entry, Curtain.NEUTRAL)
+            self._outputs.draw(Curtain.NEUTRAL)
 
     def _know(self, **facts: Any) -> None:
         self._info = replace(self._info, **facts)
@@ -913,10 +813,9 @@ class LivePipeline:
             self._update_state()
             self._watch_source()
             self._watch_pace()
-            for entry in self._outputs.values():
-                self._watch_output(entry)
+            self._outputs.watch()
             on_demand = self._settings.on_demand
-            devices = [entry.output.device for entry in self._outputs.values()]
+            devices = self._outputs.devices
             seen = any(preview.seen for preview in self._previews)
         if on_demand:
             self._demand.look(devices, seen=seen)
@@ -953,23 +852,6 @@ class LivePipeline:
         if self._pace.look(self.stats, self._settings.in_flight, rate, time.monotonic()):
             log.info("the network goes on at %s", self._pace.size)
             self._start_matting()
-
-    def _watch_output(self, entry: _Output) -> None:
-        since = entry.work.busy_since if entry.work is not None else None
-        blocked = since is not None and time.monotonic() - since > _BLOCKED
-        sentence = f"The output {entry.name} takes no more pictures."
-        if blocked and entry.told != sentence:
-            self._report(
-                Failure(
-                    f"output {entry.name}",
-                    sentence,
-                    "Close the program that reads it, or switch it off and on.",
-                    retried=True,
-                )
-            )
-            entry.told = sentence
-        elif not blocked and entry.told == sentence:
-            entry.told = ""
 
 
 def _past_of(stage: Stage[Shot] | None, work: MattingWork | None) -> Past | None:
@@ -1036,24 +918,6 @@ class _CaptureEvents:
     def _own(self) -> Capture:
         assert self.capture is not None
         return self.capture
-
-
-@dataclass
-class _OutputEvents:
-    pipeline: LivePipeline
-    entry: _Output
-
-    def opened(self, description: str) -> None:
-        self.pipeline._output_opened(self.entry, description)
-
-    def works(self) -> None:
-        self.pipeline._output_works(self.entry)
-
-    def lost(self, error: OutputLost) -> None:
-        self.pipeline._output_lost(self.entry, error)
-
-    def card_failed(self, error: InputError) -> None:
-        self.pipeline._fail("card", error)
 
 
 def _refine(settings: LiveSettings) -> Refine:

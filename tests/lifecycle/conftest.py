@@ -18,7 +18,7 @@ from app.engines.base import Engine, EngineInfo
 from app.frames import RGB, Frame, Matte
 from app.live import Callbacks, Failure, LivePipeline, State
 from app.outputs.base import Picture
-from app.outputs.live_base import LiveFormat
+from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.outputs.live_memory import LiveMemory
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
@@ -433,10 +433,15 @@ class Rig:
             base.but(**settings),
             heard.callbacks,
             create_source=lambda spec: self.sources[spec],
+            create_output=self._create_output,
             backoff=(0.01,),
             watch_readers=self._watch_readers,
         )
         self.pipeline.add_output("cam", self.output)
+
+    def _create_output(self, spec: str) -> LiveOutput:
+        """Scripted where `another_output` made one of that name."""
+        return self.extra[spec] if spec in self.extra else create_live_output(spec)
 
     def _watch_readers(self, device: Path, on_change: Callable[[bool], None]) -> Readers:
         self.readers = Readers(device, on_change)

@@ -259,7 +259,6 @@ def test_an_output_from_the_settings_that_failed_comes_back_by_retry(make_rig: M
     rig = make_rig(outputs=("flaky",))
     flaky = rig.another_output("flaky")
     flaky.refuses = OutputError("It is not there.")
-    rig.pipeline._create_output = lambda spec: flaky
     rig.run()
     assert rig.heard.failure("output flaky").sentence == "It is not there."
     assert rig.pipeline.outputs == ("cam",)
