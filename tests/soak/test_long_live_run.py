@@ -10,6 +10,8 @@ import psutil
 import pytest
 
 from app.live import Callbacks, LivePipeline, State
+from app.pace.ladder import BOXES
+from app.pace.quality import Quality
 from app.settings import LiveSettings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -61,21 +63,23 @@ def test_half_an_hour_on_the_demo_grows_no_memory_and_no_handles(weights_file: P
 def test_fifty_starts_leave_nothing_behind(weights_file: Path) -> None:
     here = psutil.Process()
 
-    def once(seconds: float) -> None:
+    def once(seconds: float, **changes: object) -> None:
         running = threading.Event()
 
         def heard(state: State) -> None:
             if state is State.RUNNING:
                 running.set()
 
-        pipeline = LivePipeline(
-            LiveSettings(source="demo", outputs=("null",)), Callbacks(on_state_changed=heard)
-        )
+        settings = LiveSettings(source="demo", outputs=("null",)).but(**changes)
+        pipeline = LivePipeline(settings, Callbacks(on_state_changed=heard))
         pipeline.start()
         assert running.wait(60)
         threading.Event().wait(seconds)  # the ten seconds of live running that are asked for
         assert pipeline.stop() == ()
 
+    # Each size that the network takes on costs OpenVINO some megabytes, once in a process.
+    for size in BOXES:
+        once(2, size=size, quality=Quality.BEST)
     for _ in range(5):
         once(10)
     threads, handles = here.num_threads(), here.num_fds()
@@ -83,7 +87,7 @@ def test_fifty_starts_leave_nothing_behind(weights_file: Path) -> None:
     for _ in range(50):
         once(10)
         memory.append(here.memory_info().rss)
-    # The runtime frees and takes 30 MB more or less at each start: many starts are compared.
+    # Where in the arenas the last pieces lie differs from start to start: many are compared.
     grown = sum(memory[-15:]) / sum(memory[:15])
     sys.stderr.write(
         f"memory x {grown:.3f}, threads {threads} -> {here.num_threads()}, "
@@ -91,4 +95,4 @@ def test_fifty_starts_leave_nothing_behind(weights_file: Path) -> None:
     )
     assert here.num_threads() <= threads
     assert here.num_fds() <= handles
-    assert grown < 1.05
+    assert grown < 1.02
