@@ -63,12 +63,14 @@ def adapt(
     """
     from app import places
     from app.training import adapt_job
+    from app.training.adapt import Progress
     from app.weights import store
 
     signal.signal(signal.SIGTERM, _interrupt)
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
     with _shown(as_lines=progress_json) as show:
+        show(Progress("Reading", 0.0))
         if source.partition(":")[0] == "camera":
             frames = adapt_job.record(source, progress=show)
         else:

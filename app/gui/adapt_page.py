@@ -175,6 +175,7 @@ class AdaptPage(SidePage):
             "Lift your hands and move them": self.tr("Lift your hands and move them"),
             "Sit as you usually do": self.tr("Sit as you usually do"),
             "": self.tr("Starting."),
+            "Reading": self.tr("Reading the recording."),
             "Fitting the heads": self.tr("Getting ready."),
             "Adapting": self.tr("Learning from your pictures."),
             "Comparing": self.tr("Making the pictures of before and after."),

@@ -136,7 +136,9 @@ class AdaptWiring(QObject):
         if end is End.KEPT and self._live is not None:
             before = self._live.weights
             self._window.side.engine.load()
-            if not self._window.change(weights=words):
+            # Stored statistics are the old model's: the new one has none until they are measured.
+            norms = "auto" if self._live.norms == "fixed" else self._live.norms
+            if not self._window.change(weights=words, norms=norms):
                 return
             self._window.remember_weights(words, before)
         self._page.show_over(end, words)

@@ -170,6 +170,18 @@ def test_the_model_from_before_is_the_one_that_was_in_use(
     assert window.live.weights == "modnet-photographic"
 
 
+def test_an_adapted_model_does_not_ask_for_statistics_that_it_has_not(
+    qtbot: Any, open_: Callable[[str], MainWindow], save_settings: Callable[..., None]
+) -> None:
+    save_settings(norms="fixed")
+    window = open_("keep")
+    begin(window)
+    wait_for(qtbot, window, Phase.DECIDING)
+    window.comparison.keep_button.click()
+    wait_for(qtbot, window, Phase.IDLE)
+    assert window.live.norms == "auto"
+
+
 def test_before_and_after_can_be_looked_through(
     qtbot: Any, open_: Callable[[str], MainWindow]
 ) -> None:
