@@ -177,6 +177,7 @@ class AdaptPage(SidePage):
             "": self.tr("Starting."),
             "Reading": self.tr("Reading the recording."),
             "Fitting the heads": self.tr("Getting ready."),
+            "Looking": self.tr("Looking at your pictures."),
             "Adapting": self.tr("Learning from your pictures."),
             "Comparing": self.tr("Making the pictures of before and after."),
         }

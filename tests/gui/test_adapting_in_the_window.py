@@ -123,7 +123,7 @@ def test_what_is_kept_is_in_use_survives_a_restart_and_can_be_taken_back(
     assert window.comparison.isVisible()
     assert window.preview.isVisible()
     assert window.comparison.count == 3
-    assert window.live.weights == "modnet-photographic"  # nothing has changed yet
+    assert window.live.weights == store.DEFAULT  # nothing has changed yet
     assert not weights.exists()
 
     window.comparison.keep_button.click()
@@ -136,7 +136,7 @@ def test_what_is_kept_is_in_use_survives_a_restart_and_can_be_taken_back(
     assert not window.comparison.isVisible()
     (line,) = (line for line in store.status() if line.name == name)
     assert line.history is not None
-    assert (line.history.parent, line.history.steps) == ("modnet-photographic", 7)
+    assert (line.history.parent, line.history.steps) == (store.DEFAULT, 7)
     choice = window.side.engine.weights
     assert choice.value() == name
     window.close()
@@ -144,9 +144,9 @@ def test_what_is_kept_is_in_use_survives_a_restart_and_can_be_taken_back(
     window = open_("keep")
     assert window.live.weights == name
     row = window.side.matte.adapt
-    assert f"In use: {name}, adapted from modnet-photographic, 2026-01-02" in row.words.text()
+    assert f"In use: {name}, adapted from {store.DEFAULT}, 2026-01-02" in row.words.text()
     row.before_button.click()
-    assert window.live.weights == "modnet-photographic"
+    assert window.live.weights == store.DEFAULT
     assert row.before_button.isHidden()
     assert name in [value for value, _ in window.side.engine.weights.choices]
 
@@ -167,7 +167,7 @@ def test_the_model_from_before_is_the_one_that_was_in_use(
     window.side.adapt.before_button.click()
     assert window.live.weights == names[0]
     window.side.matte.adapt.before_button.click()
-    assert window.live.weights == "modnet-photographic"
+    assert window.live.weights == store.DEFAULT
 
 
 def test_an_adapted_model_does_not_ask_for_statistics_that_it_has_not(
@@ -212,7 +212,7 @@ def test_discarding_changes_nothing(
     wait_for(qtbot, window, Phase.DECIDING)
     window.comparison.discard_button.click()
     assert window.adapting.run.phase is Phase.IDLE
-    assert window.live.weights == "modnet-photographic"
+    assert window.live.weights == store.DEFAULT
     assert list(temporary.iterdir()) == []
     assert not weights.exists()
     assert not window.comparison.isVisible()
