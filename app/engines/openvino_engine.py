@@ -6,6 +6,7 @@ compiled form of every grid that was used, so that a later start imports no torc
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import importlib.util
 import logging
@@ -13,6 +14,7 @@ import multiprocessing
 import os
 import shutil
 import tempfile
+import time
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,6 +35,8 @@ from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
 log = logging.getLogger(__name__)
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
+# A conversion in progress, and when it cannot be that any more, in seconds.
+_CONVERTING, _STALE = ".converting-", 3600
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 # Compiled networks kept ready: a folder of pictures may bring many sizes, each costs memory.
 _KEPT_GRIDS = 3
@@ -183,7 +187,8 @@ class OpenVINOEngine(Engine):
         parent = folder.parent
         try:
             parent.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=".converting-", dir=parent))
+            clear_left_over(parent)
+            partial = Path(tempfile.mkdtemp(prefix=_CONVERTING, dir=parent))
         except OSError as error:
             raise EngineError(
                 f"The cache folder {parent} cannot be written ({error.strerror}): make it writable "
@@ -291,6 +296,14 @@ def _devices_of(core: Any) -> Sequence[str]:
     """Each kind once, as this program calls it."""
     found = (device.split(".")[0].lower() for device in core.available_devices)
     return tuple(dict.fromkeys(found))
+
+
+def clear_left_over(cache: Path) -> None:
+    """Deletes what conversions left that were killed: 26 MB each. One may still run beside us."""
+    for partial in cache.glob(f"{_CONVERTING}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - partial.stat().st_mtime > _STALE:
+                shutil.rmtree(partial, ignore_errors=True)
 
 
 def _convert_in_child(source: Path, target: Path, statistics: Path | None) -> None:
