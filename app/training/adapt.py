@@ -29,7 +29,7 @@ _LEAST_HELD_OUT, _MOST_HELD_OUT = 6, 16
 # Frames that the network looks at several times before it begins; more say the same again.
 _TAUGHT = 32
 # How many times the way is looked at: it does not get better step by step.
-_LOOKS = 6
+_LOOKS = 9
 # The looks at the frames: of the work, for the progress, and of the time at most.
 _LOOKING, _LOOKING_TIME = 0.15, 0.3
 # Steps whose time tells how many there can be.

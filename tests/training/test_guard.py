@@ -47,8 +47,16 @@ def test_each_way_to_go_astray_is_refused_with_its_reason(
 def test_a_cure_that_changes_the_area_is_let_pass() -> None:
     """A matte that fails has a third too much, or too little."""
     for area in (0.7, 1.4):
-        cured = replace(BETTER, area=BEFORE.area * area)
-        assert guard.objection(BEFORE, cured) is None
+        before = replace(BEFORE, agreed=BEFORE.area * area)
+        assert guard.objection(before, replace(BETTER, area=BEFORE.area * area)) is None
+
+
+def test_what_no_other_look_takes_for_the_person_is_none() -> None:
+    """A chair that is taken along makes everything else look better."""
+    larger = replace(BETTER, area=BEFORE.area * 1.1)
+    objection = guard.objection(replace(BEFORE, agreed=BEFORE.area * 0.97), larger)
+    assert objection is not None
+    assert "leaves out" in objection
 
 
 def test_more_of_the_same_gain_is_worth_more() -> None:
