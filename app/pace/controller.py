@@ -80,13 +80,14 @@ class Controller:
         self._wait = _ROOM_FOR
 
     def begin(self, load: Load) -> int:
-        """What was tried out before the first frame: where it is too slow, nothing is waited for.
+        """What was tried out before the first frame, when nothing else was to be done.
 
-        Gives the place of the size to use.
+        As for a climb, there must be room; nothing is waited for. Gives the place of the size to
+        use.
         """
         share = load.share()
-        if share is not None and share > 1.0:
-            self._come_down(share, now=0.0)
+        if share is not None and share > _ROOM:
+            self._come_down(share, now=0.0, to=_ROOM)
         return self.place
 
     def settled(self) -> None:
@@ -118,12 +119,12 @@ class Controller:
         """How many times the work of the size in use another one is."""
         return self._costs[place] / self._costs[self.place]
 
-    def _come_down(self, share: float, now: float) -> None:
+    def _come_down(self, share: float, now: float, *, to: float = _DOWN_TO) -> None:
         last = len(self._costs) - 1
         if self.place == last:
             return
         below = range(self.place + 1, last + 1)
-        self.place = next((p for p in below if share * self._ratio(p) <= _DOWN_TO), last)
+        self.place = next((p for p in below if share * self._ratio(p) <= to), last)
         if self._climbed_at is not None and now - self._climbed_at < _FAILED_WITHIN:
             self._wait = min(2 * self._wait, _LONGEST_WAIT)
         self._climbed_at = None

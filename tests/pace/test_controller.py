@@ -153,6 +153,12 @@ def test_what_a_trial_finds_too_slow_is_not_begun_with() -> None:
     assert cost(pace.size) * 0.060 / cost(AUTO) < 0.9 * 0.92 / 30
 
 
+def test_what_would_just_do_by_itself_is_not_begun_with() -> None:
+    pace = Pace(LiveSettings(quality=Quality.SMOOTH_30))
+    assert pace.tried(0.028, 1, 30.0)  # 84% of a frame's time, before anything else is done
+    assert cost(pace.size) * 0.028 / cost(AUTO) < 0.8 * 0.92 / 30
+
+
 def test_a_trial_waits_for_the_rate_of_the_source() -> None:
     pace = Pace(LiveSettings(quality=Quality.SMOOTH_60))
     assert not pace.tried(0.060, 1, None)
