@@ -162,11 +162,12 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Set:
-    """Clips and pictures to compose. pace: see Composition; size: of the frames."""
+    """Clips and pictures to compose. each, pace: see Composition; size: of the frames."""
 
     title: str
     people: Path
     size: tuple[int, int] | None = None
+    each: int = 1
     pace: float = 1.0
     stills: bool = False
 
@@ -191,14 +192,14 @@ class _Measuring:
     def tables(self, scratch: Path) -> Iterator[_Table]:
         sources = self._sources
         for one in (
-            _Set("Talking heads", sources.foregrounds),
+            _Set("Talking heads", sources.foregrounds, each=2),
             _Set("Moved stills, 1280x720", sources.stills, HD, stills=True),
             _Set("Stills moved fast, 640x360", sources.stills, (640, 360), pace=FAST),
         ):
             if one.people.is_dir() and sources.backgrounds.is_dir():
                 yield from self._composed(one, scratch / one.title)
         for folder in sources.portraits:
-            yield self._stills(folder.name, folder, still_variants(None, (384, 384), (512, 512)))
+            yield self._stills(folder.name, folder, still_variants(None, (512, 512)))
 
     def _composed(self, wanted: _Set, made: Path) -> Iterator[_Table]:
         self._progress(f"{wanted.title}: composing")
@@ -209,6 +210,7 @@ class _Measuring:
                 self._sources.backgrounds,
                 frames=self._frames,
                 size=wanted.size,
+                each=wanted.each,
                 pace=wanted.pace,
             )
         )
