@@ -2,7 +2,8 @@
 
 The network is not symmetric: it errs in other places on the mirrored picture. A filter that takes
 the median of neighbouring mattes then takes out some of what either view gets wrong, and it costs
-one flip of the picture.
+one flip of the picture. In fast motion there is nothing to take the median of: there all pictures
+are shown as they are. Only the pictures decide, so that a clip gives the same twice.
 """
 
 from __future__ import annotations
