@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
 from pathlib import Path
 
 import pytest
@@ -15,8 +18,23 @@ QUICK = ("--engine", "null", "--source", "demo", "--background", "color", "--tem
 
 
 def run(path: Path, *arguments: str) -> int:
-    given = ["live", *QUICK, "--output", "null", "--microphone", "off", "--seconds", "4"]
-    return main([*given, "--record", str(path), *arguments])
+    given = ["live", *QUICK, "--output", "null", "--microphone", "off", "--seconds", "60"]
+    over = threading.Event()
+
+    def interrupt() -> None:
+        """Ctrl-C, as soon as something is recorded."""
+        while not over.wait(0.02):
+            if path.name != "there.mp4" and path.exists() and path.stat().st_size:
+                os.kill(os.getpid(), signal.SIGINT)
+                return
+
+    user = threading.Thread(target=interrupt)
+    user.start()
+    try:
+        return main([*given, "--record", str(path), *arguments])
+    finally:
+        over.set()
+        user.join()
 
 
 def test_the_report_says_what_was_recorded(
