@@ -125,7 +125,7 @@ def page(
         "|" + "---|" * (len(HEAD) + 1),
     ]
     for cell in cells:
-        beside = " ".join(ratios(cell))
+        beside = "" if _is_crowded(machine) else " ".join(ratios(cell))
         for number, run in enumerate(cell):
             last = beside if number == len(cell) - 1 else ""
             lines.append("| " + " | ".join((*row(run), last)) + " |")
@@ -155,10 +155,20 @@ def _busy(machine: Mapping[str, Any]) -> str:
     load, cores = machine["load"], machine["cores"]
     if load is None or load < 0.1 * cores:
         return ""
-    return (
+    said = (
         f" Other programs were running (load {load:g} at the start, where {cores} is all of it): "
-        "the ratios hold, the frames a second are too few."
     )
+    if _is_crowded(machine):
+        return (
+            said + "durations and frames a second say nothing, and no ratios are drawn from them; "
+            "processor times are about right, but for the naive loop's, whose threads spin."
+        )
+    return said + "the ratios hold, the frames a second are too few."
+
+
+def _is_crowded(machine: Mapping[str, Any]) -> bool:
+    """Whether others had more to do than there are cores: turns then measure who was let in."""
+    return machine["load"] is not None and machine["load"] > machine["cores"]
 
 
 def _not_measured(machine: Mapping[str, Any], cells: Sequence[Sequence[Run]]) -> str:

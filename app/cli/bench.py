@@ -115,7 +115,7 @@ def bench(
     if write is not None:
         picture = write.with_suffix(".svg")
         _save(picture, report.plot_svg(runs))
-        command = "python main.py bench" + (" --grid" if grid else "") + f" --write {write.name}"
+        command = _command(job, frame_size, grid=grid, write=write)
         _save(write, report.page(about, measured, started, command=command, plot=picture.name))
     if as_json:
         told = {"machine": about, "runs": runs}
@@ -178,6 +178,17 @@ def _startup(job: Job) -> dict[str, Any]:
         "background": "color:#00b140",
     }
     return startup.measure(plain, job.frame_size or (1280, 720))
+
+
+def _command(job: Job, frame_size: str | None, *, grid: bool, write: Path) -> str:
+    """What makes the page again, as far as it decides what is on it."""
+    words = ["python main.py bench"]
+    if grid:
+        words.append("--grid")
+    else:
+        words += [f"--frame-size {frame_size}"] if frame_size else []
+        words += [f"--size {job.settings.size}", f"--mode {job.mode}"]
+    return " ".join((*words, f"--write {write}"))
 
 
 def _parse_size(text: str) -> tuple[int, int]:

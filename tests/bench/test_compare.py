@@ -139,6 +139,11 @@ def test_a_page_of_a_busy_machine_says_so_and_what_it_could_not_measure() -> Non
     written = report.page(about, ours, None, command="bench", plot="plot.svg")
     assert "Other programs were running (load 1.5" in written
     assert "none: a processor with AMX, a GPU." in written
+    both = [[run("naive", 5.0), run("mattecam", 30.0)]]
+    assert "6.0 times" in report.page(about, both, None, command="bench", plot="plot.svg")
+    crowded = report.page({**about, "load": 9.0}, both, None, command="bench", plot="plot.svg")
+    assert "no ratios" in crowded
+    assert "6.0 times" not in crowded
     quiet = {**about, "load": 0.1, "flags": ["amx_bf16"]}
     gpu = [[{**run("mattecam", 90.0), "engine": "torch", "device": "cuda"}]]
     written = report.page(quiet, gpu, None, command="bench", plot="plot.svg")
