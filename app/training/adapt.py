@@ -34,8 +34,8 @@ _LOOKS = 9
 _LOOKING, _LOOKING_TIME = 0.15, 0.3
 # Steps whose time tells how many there can be.
 _TIMED = 3
-# More did not help (docs/adapt.md).
-MOST_STEPS = 180
+# More did not help; after fewer than the least the mean has seen too little to be judged.
+MOST_STEPS, _LEAST_STEPS = 180, 18
 _RATE = 2e-5
 # What is judged and kept is a running mean of the weights, with this much of the old at each step:
 # single steps swing between two answers.
@@ -141,13 +141,15 @@ def adapt(
             course.step()
         step_cost = (clock() - started) / _TIMED
         time_left = began + 60 * minutes - clock() - _LOOKS * look_cost
-        planned = max(_LOOKS, min(MOST_STEPS, int(time_left / step_cost)))
+        planned = max(_LEAST_STEPS, min(MOST_STEPS, int(time_left / step_cost)))
         for look in range(1, _LOOKS + 1):
             while course.steps < planned * look // _LOOKS:
                 course.step()
                 left = (planned - course.steps) * step_cost + (_LOOKS - look + 1) * look_cost
                 share = _LOOKING + (1 - _LOOKING) * course.steps / planned
                 progress(Progress("Adapting", share, left))
+            if course.steps < _LEAST_STEPS:
+                continue
             last = watch.look(course.mean)
             objection = guard.objection(before, last)
             if objection is not None:
