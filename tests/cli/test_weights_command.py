@@ -64,6 +64,7 @@ def test_verify_fails_and_says_why_where_something_is_corrupt(
         "modnet-photographic": "missing",
         "modnet-webcam": "corrupt",
         "modnet-photographic-ckpt": "missing",
+        "mattecam-easpp": "present",
         "mattecam-webcam": "present",
     }
 
