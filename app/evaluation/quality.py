@@ -295,7 +295,7 @@ plain row before it. The *worst MAD ratio* is that of the item that fares worst.
 their sources are in `app/evaluation/metrics.py`. The clips are composed from people with an alpha
 channel by `python main.py evaluate compose`; chroma-keyed truth is good for flicker and gross
 errors, not for single hairs, and binary truth says nothing inside of its band. Stills are moved
-smoothly, as a person in a chair moves, or four times as fast. `mattecam-webcam` has learned from the
-five pictures of portraits_soft and from the person of one of the three moved stills; everybody else
-here it has never seen.
+smoothly, as a person in a chair moves, or four times as fast. `mattecam-webcam` has learned from
+the five pictures of portraits_soft and from the person of one of the three moved stills; everybody
+else here it has never seen.
 """
