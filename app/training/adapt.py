@@ -16,7 +16,7 @@ from app.errors import InputError
 from app.frames import RGB, Alpha
 from app.modnet.network import MODNet
 from app.modnet.preprocess import AUTO
-from app.training import data, guard, heads, objectives
+from app.training import data, guard, heads, objectives, running_mean
 from app.training.data import Frames, Sample, as_tensor, normalised, size_like
 from app.training.guard import Guard, Signs
 from app.training.soc import SOC
@@ -215,7 +215,7 @@ class _Course:
             self._soc.remember(self._teacher, self._seen(rgb))
         else:
             self._soc.step(self._seen(Frames([self._frames]).draw_rgb(self._rng)))
-        self._average()
+        running_mean.update(self.mean, self._soc.network, keep=_MEAN, step=self.steps)
 
     def _sample(self) -> Sample:
         rgb, alpha = self._taught[int(self._rng.integers(len(self._taught)))]
@@ -229,14 +229,6 @@ class _Course:
 
     def _seen(self, rgb: RGB) -> torch.Tensor:
         return as_tensor(rgb, size_like(rgb, _AREA), self._teacher.device)
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        # At the start the mean is young: it takes what it is given more readily.
-        old = min(_MEAN, self.steps / (self.steps + 10))
-        pairs = zip(self.mean.parameters(), self._soc.network.parameters(), strict=True)
-        for mean, now in pairs:
-            mean.lerp_(now, 1 - old)
 
 
 def _fit_heads(

@@ -21,7 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from app.errors import UsageError
 from app.modnet import weights
 from app.modnet.network import MODNet
-from app.training import board, checkpoint, data, heads, material, objectives
+from app.training import board, checkpoint, data, heads, material, objectives, running_mean
 from app.training.config import TrainingConfig
 from app.training.processes import Processes, started
 from app.training.progress import Progress
@@ -137,7 +137,8 @@ class _Run:
             scaler=self._scaler,
         )
         self._step += 1
-        self._average()
+        if self._mean is not None:
+            running_mean.update(self._mean, self.network, keep=self.config.average, step=self._step)
         done = Progress(self._step, config.steps, batch.kind, value, rate)
         return self._judged(done) if self._processes.leads else done
 
@@ -158,17 +159,6 @@ class _Run:
             self._best = done.scores.mad if done.scores is not None else None
         self._history.append(entry)
         return done
-
-    @torch.no_grad()
-    def _average(self) -> None:
-        if self._mean is None:
-            return
-        # At the start the mean is young: it takes what it is given more readily.
-        old = min(self.config.average, self._step / (self._step + 10))
-        for mean, now in zip(self._mean.parameters(), self.network.parameters(), strict=True):
-            mean.lerp_(now, 1 - old)
-        for kept, buffer in zip(self._mean.buffers(), self.network.buffers(), strict=True):
-            kept.copy_(buffer)
 
     def _fit_heads(self, network: MODNet) -> None:
         # A stream of its own: with heads that were fitted before, the run is the same.
