@@ -849,7 +849,8 @@ class LivePipeline:
         if self._state not in (State.RUNNING, State.STALLED):
             return
         rate = self._info.source_rate
-        if self._pace.look(self.stats, self._settings.in_flight, rate, time.monotonic()):
+        in_flight, now = self._settings.in_flight, time.monotonic()
+        if self._pace.look(self.stats, in_flight, rate, now, recording=bool(self._taps)):
             log.info("the network goes on at %s", self._pace.size)
             self._start_matting()
 

@@ -33,12 +33,14 @@ class Load:
     matting: seconds of each matte from going into the network to coming out. in_flight: how many
     are in it at once. composing: seconds of each frame in the thread that composes. rate: frames
     a second that are wanted: what the user wants, or what the source gives where that is less.
+    set_aside: the share of the time that is kept for others, such as the encoder of a recording.
     """
 
     matting: Sequence[float]
     composing: Sequence[float]
     in_flight: int
     rate: float
+    set_aside: float = 0.0
 
     def share(self) -> float | None:
         """Of the time that there is for a frame, how much is taken; above 1 it is too slow.
@@ -51,7 +53,7 @@ class Load:
         shares = [_share([time / self.in_flight for time in self.matting], self.rate)]
         if len(self.composing) >= FEWEST:
             shares.append(_share(self.composing, self.rate))
-        return max(shares)
+        return max(shares) / (1.0 - self.set_aside)
 
 
 def _share(times: Sequence[float], rate: float) -> float:
@@ -78,6 +80,7 @@ class Controller:
         self._room_since: float | None = None
         self._climbed_at: float | None = None
         self._wait = _ROOM_FOR
+        self._set_aside = 0.0
 
     def begin(self, load: Load) -> int:
         """What was tried out before the first frame, when nothing else was to be done.
@@ -99,11 +102,14 @@ class Controller:
         share = load.share()
         if share is None:
             return self.place
+        # What is known to come is made room for before it costs a frame.
+        more_to_come = load.set_aside > self._set_aside
+        self._set_aside = load.set_aside
         if share > 1.0:
             self._room_since = None
             if self._slow_since is None:
                 self._slow_since = now
-            if now - self._slow_since >= _TOO_SLOW_FOR:
+            if more_to_come or now - self._slow_since >= _TOO_SLOW_FOR:
                 self._come_down(share, now)
             return self.place
         self._slow_since = None

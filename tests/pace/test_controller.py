@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -114,6 +115,29 @@ def test_two_in_flight_have_twice_the_time() -> None:
 
 def test_a_composing_thread_that_is_too_slow_counts_too() -> None:
     assert Load([0.01] * 9, [0.05] * 9, in_flight=1, rate=30).share() > 1.0  # type: ignore[operator]
+
+
+def test_a_recording_is_made_room_for_before_it_costs_a_frame() -> None:
+    controller = Controller(COSTS)
+    tight = Load([0.030] * 15, [], in_flight=1, rate=30.0)
+    assert controller.look(tight, 0.0) == 0
+    assert controller.look(replace(tight, set_aside=0.1), 0.5) > 0
+
+
+def test_a_recording_costs_no_size_where_there_is_room_for_it() -> None:
+    controller = Controller(COSTS)
+    roomy = Load([0.026] * 15, [], in_flight=1, rate=30.0, set_aside=0.1)
+    assert [controller.look(roomy, now) for now in (0.0, 2.0, 4.0)] == [0, 0, 0]
+
+
+def test_what_is_set_aside_for_a_recording_is_not_climbed_into() -> None:
+    controller = Controller(COSTS, start=1)
+    ratio = COSTS[0] / COSTS[1]
+    fits_alone = Load([0.78 * 0.92 / 30 / ratio] * 15, [], in_flight=1, rate=30.0)
+    for now in range(10):
+        assert controller.look(replace(fits_alone, set_aside=0.1), float(now)) == 1
+    assert controller.look(fits_alone, 10.0) == 1  # room must last
+    assert controller.look(fits_alone, 15.0) == 0
 
 
 def test_too_few_times_say_nothing() -> None:
