@@ -17,9 +17,7 @@ from app.backgrounds.base import Background
 from app.frames import RGB, Alpha8, Composite, Cutout
 from app.light.base import LightTouch
 from app.pool import PicturePool
-
-# Rows that are blended at a time: the two products of a strip stay in the processor's cache.
-_STRIP = 64
+from app.runs import Runs
 
 
 def blend(foreground: RGB, background: RGB, alpha: Alpha8, *, into: RGB | None = None) -> RGB:
@@ -29,20 +27,16 @@ def blend(foreground: RGB, background: RGB, alpha: Alpha8, *, into: RGB | None =
     Less than 1 off the real number everywhere, so never outside of the two colours; exactly the
     foreground at 255, exactly the background at 0.
     """
-    blended = np.empty_like(background) if into is None else into
+    blended = np.empty(background.shape, np.uint8) if into is None else into
     np.copyto(blended, background)
-    for top in range(0, alpha.shape[0], _STRIP):
-        strip = alpha[top : top + _STRIP]
-        left, first, width, rows = cv2.boundingRect(strip)
-        if width == 0:
-            continue
-        box = np.s_[top + first : top + first + rows, left : left + width]
-        weight = cv2.cvtColor(alpha[box], cv2.COLOR_GRAY2RGB)
-        part = blended[box]
-        cv2.multiply(foreground[box], weight, dst=part, scale=1 / 255)
+    cv2.copyTo(foreground, alpha, blended)
+    # What is neither: the subtraction wraps below zero, so one comparison finds it.
+    for piece in Runs.of((alpha - np.uint8(1)) < 254).pieces():
+        weight = cv2.cvtColor(piece.take(alpha), cv2.COLOR_GRAY2RGB)
+        part = cv2.multiply(piece.take(foreground), weight, scale=1 / 255)
         cv2.bitwise_not(weight, dst=weight)
-        cv2.multiply(background[box], weight, dst=weight, scale=1 / 255)
-        cv2.add(part, weight, dst=part)
+        cv2.multiply(piece.take(background), weight, dst=weight, scale=1 / 255)
+        piece.put(blended, np.asarray(cv2.add(part, weight, dst=part), np.uint8))
     return blended
 
 

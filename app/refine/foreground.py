@@ -13,12 +13,16 @@ smooth, so they are taken on a small grid; the last line runs on the band's own 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
 from app.frames import RGB, Alpha8
 from app.halving import halved_to
-from app.refine.band import Float, Fringe
+from app.pool import PicturePool
+from app.refine.band import Fringe, unsure
+from app.runs import Bytes, Float
 
 # The small grid's shorter side is at least this, in pixels, and less than twice it where the frame
 # is larger. 24 to 240 give the same error within 7%.
@@ -29,57 +33,80 @@ _WIDE, _NARROW = 1 / 16, 1 / 90
 _TRACE = np.float32(1e-3)
 
 
-def estimate_foreground(fringe: Fringe, alpha: Alpha8) -> RGB:
+def estimate_foreground(fringe: Fringe, alpha: Alpha8, *, pool: PicturePool | None = None) -> RGB:
     """The foreground, uint8 (H, W, 3), straight: the frame's own pixels but for the band.
 
     alpha: uint8 (H, W), which is sure, or nearly so, outside of the fringe's band. Gives the
-    frame's `rgb` itself where there is no band.
+    frame's `rgb` itself where there is no band, else memory of the pool, where there is one.
     """
-    band = fringe.band
-    if band.is_empty:
+    if fringe.band.is_empty:
         return fringe.rgb
-    small_rgb = halved_to(fringe.small, _SMALL_SIDE)
-    small_alpha = halved_to(alpha, _SMALL_SIDE)
-    foreground, background = _means(
-        small_rgb.astype(np.float32), small_alpha.astype(np.float32) * np.float32(1 / 255)
-    )
-    a = alpha.reshape(-1).take(band.at).astype(np.float32) * np.float32(1 / 255)
-    rest = np.float32(1) - a
-    # F^ + alpha (I - alpha F^ - (1 - alpha) B^), sorted by what it multiplies.
-    of_foreground, of_background = np.float32(1) - a * a, a * rest
-    planes = (
-        band.sample(np.asarray(cv2.convertScaleAbs(means), np.uint8))
-        for means in (foreground, background)
-    )
-    channels = []
-    for f, b, i in zip(*planes, fringe.colours, strict=True):
-        f *= of_foreground
-        b *= of_background
-        f -= b
-        f += a * i
-        # This rounds, and stops at 255.
-        channels.append(cv2.convertScaleAbs(np.maximum(f, 0, out=f)))
-    estimated = fringe.rgb.copy()
-    # As pixels of three bytes: put in their places twice as fast as rows of three numbers.
-    pixel = np.dtype((np.void, 3))
-    estimated.view(pixel).reshape(-1)[band.at] = cv2.merge(channels).view(pixel).reshape(-1)
+    small_rgb, small_alpha = halved_to(fringe.small, _SMALL_SIDE), halved_to(alpha, _SMALL_SIDE)
+    size = small_rgb.shape[1], small_rgb.shape[0]
+    wide, narrow = (2 * round(share * min(size)) + 1 for share in (_WIDE, _NARROW))
+    # What the band's pixels see of the means, and these of the picture.
+    left, top, right, bottom = fringe.band.box_on(size, wide // 2 + narrow // 2)
+    part = np.s_[top:bottom, left:right]
+    means = _means(small_rgb[part], small_alpha[part], (wide, narrow))
+    estimated = fringe.rgb.copy() if pool is None else pool.copy(fringe.rgb)
+    for piece in fringe.band.pieces():
+        # Where nothing is to be estimated, alpha counts as 1: there F = I.
+        sure = cv2.bitwise_not(unsure(piece.take(fringe.alpha)))
+        share = np.asarray(cv2.bitwise_or(piece.take(alpha), sure), np.uint8)
+        f, b = piece.sample(*means, of=size, at=(left, top))
+        piece.put(estimated, _explained(piece.take(estimated), share, f, b))
     return estimated
 
 
-def _means(picture: Float, alpha: Float) -> tuple[Float, Float]:
-    """F and B after the wide and the narrow pass, float32 (h, w, 3) in [0, 255]."""
-    shorter = min(alpha.shape)
-    a = np.repeat(alpha[..., None], 3, axis=2)
-    rest = np.float32(1.0) - a
-    foreground = background = picture
-    trace = _TRACE * picture
-    for share in (_WIDE, _NARROW):
-        side = 2 * round(share * shorter) + 1
-        window = (side, side)
-        weight = cv2.boxFilter(a, -1, window)
-        f = (cv2.boxFilter(foreground * a, -1, window) + trace) / (weight + _TRACE)
-        b = (cv2.boxFilter(background * rest, -1, window) + trace) / (1 - weight + _TRACE)
-        explained = a * f + rest * b
-        foreground = np.clip(f + a * (picture - explained), 0.0, 255.0)
-        background = b
-    return foreground, background
+def _explained(picture: RGB, share: Bytes, f: Float, b: Float) -> RGB:
+    """F^ + alpha (I - B^ - alpha (F^ - B^)), uint8 (1, n, 3).
+
+    picture: I. share: alpha, uint8 (1, n). f, b: F^ and B^, float32 (1, n, 4), written to.
+    """
+    a = cv2.cvtColor(share * np.float32(1 / 255), cv2.COLOR_GRAY2RGBA)
+    left = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA).astype(np.float32)
+    left -= b
+    between = np.subtract(f, b, out=b)
+    between *= a
+    left -= between
+    left *= a
+    # This rounds, and stays within 0 to 255.
+    colours = cv2.add(f, left, dtype=cv2.CV_8U)
+    return np.asarray(cv2.cvtColor(colours, cv2.COLOR_RGBA2RGB), np.uint8)
+
+
+def _means(picture: RGB, alpha: Alpha8, windows: Sequence[int]) -> tuple[Float, Float]:
+    """F and B after one pass with each window, float32 (h, w, 4) in 0 to 255.
+
+    picture: uint8 (h, w, 3). alpha: uint8 (h, w). windows: their sides in pixels, odd.
+    The fourth channel is that of a picture which is white all over: what is left of its 255 in a
+    mean is what the mean's weights are.
+    """
+    colours = cv2.cvtColor(picture, cv2.COLOR_RGB2RGBA).astype(np.float32)
+    a = _fourfold(alpha * np.float32(1 / 255))
+    rest = np.float32(1) - a
+    trace = _TRACE * colours
+    f = b = colours
+    for side in windows:
+        f, b = _weighted_mean(f, a, side, trace), _weighted_mean(b, rest, side, trace)
+        # What the two do not explain is put down to F.
+        left = colours - b
+        left -= a * (f - b)
+        left *= a
+        foreground = left
+        foreground += f
+        f = np.clip(foreground, 0, 255, out=foreground)
+    return f, b
+
+
+def _weighted_mean(colours: Float, weight: Float, side: int, trace: Float) -> Float:
+    """Around each pixel, over a window of so many pixels; all of the shape (h, w, 4)."""
+    mean = np.asarray(cv2.blur(colours * weight, (side, side)), np.float32)
+    mean += trace
+    mean *= _fourfold(np.float32(255) / cv2.extractChannel(mean, 3))
+    return mean
+
+
+def _fourfold(plane: Float) -> Float:
+    """float32 (h, w) -> (h, w, 4)."""
+    return np.asarray(cv2.merge([plane] * 4), np.float32)

@@ -15,30 +15,40 @@ long as e stays as it was:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.frames import RGB, Alpha, Alpha8
-from app.refine.band import SHORT_SIDE, Float, Fringe
+from app.pool import PicturePool
+from app.refine.band import SHORT_SIDE, Fringe, unsure
+from app.runs import Bytes, Float, Runs
 from app.temporal.neighbours import LONGEST_STEP
 
 _WINDOW = (3, 3)
-# What two windows and a bilinear sample reach to beyond the band.
-_MARGIN = 3
-# Added to the colours' variance, of [0, 1]: a contrast of one hundredth leads nothing, for noise
-# has as much.
-_EPSILON = np.float32(1e-4)
+# What two windows reach to beyond the band.
+_MARGIN = 2
+# Added to the colours' variance: a contrast of one hundredth leads nothing, for noise has as much.
+_FLOOR = np.float32((255 / 100) ** 2)
 # How much of the led alpha is taken, the rest being the enlarged one. More has a little less error
 # in each picture, and more flicker.
-_SHARE = np.float32(0.55)
+_SHARE = 0.55
 # That much of it for each alpha (1 - alpha), until the share is full.
-_TRUST = np.float32(6.0)
+_TRUST = 6.0
 # How much of the last step stays where the edge does. Flicker falls to a quarter of what it is
 # without; more keeps hair behind that moves.
-_KEPT = np.float32(0.7)
+_KEPT = 0.7
 # The edge moved where the enlarged alpha differs by so many levels from the last one.
-_MOVED = np.float32(25.5)
+_MOVED = 25.5
+
+_LEVELS = np.arange(256) / 255
+# By the enlarged alpha's level: full trust in the middle of the edge, none where it is nearly sure,
+# for there the room's own texture would draw faint lines.
+_TRUST_AT = np.minimum(_TRUST * _LEVELS * (1 - _LEVELS), _SHARE).astype(np.float32)
+# By the difference of two levels.
+_KEPT_AT = np.maximum(0, _KEPT * (1 - np.arange(256) / _MOVED)).astype(np.float32)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +65,7 @@ class Guide:
 
     def __init__(self) -> None:
         self._past: _Past | None = None
+        self._pool = PicturePool()
 
     def reset(self) -> None:
         """The next picture has nothing to do with the last one."""
@@ -72,78 +83,94 @@ class Guide:
             past.led.shape == enlarged.shape and 0 <= at - past.at <= LONGEST_STEP
         ):
             past = None
-        led = _led(alpha, enlarged, fringe, past)
+        led = enlarged
+        if not fringe.band.is_empty:
+            led = self._pool.copy(enlarged)
+            _lead(led, alpha, fringe, past)
         self._past = _Past(enlarged, led, at)
         return led
 
 
-def _led(alpha: Alpha, enlarged: Alpha8, fringe: Fringe, past: _Past | None) -> Alpha8:
-    band = fringe.band
-    if band.is_empty:
-        return enlarged
+def _lead(out: Alpha8, alpha: Alpha, fringe: Fringe, past: _Past | None) -> None:
+    """Leads the fringe's band in `out`, which is the enlarged alpha."""
     scale = min(1.0, SHORT_SIDE / min(alpha.shape))
     size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
     picture = np.asarray(cv2.resize(fringe.small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
     coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    left, top, right, bottom = band.box_on(size, _MARGIN)
+    left, top, right, bottom = fringe.band.box_on(size, _MARGIN)
     part = np.s_[top:bottom, left:right]
-    *slopes, led = band.sample(_fitted(picture[part], coarse[part]), of=size, at=(left, top))
-    # In levels: the guide was taken in [0, 1], and 255 (a . I / 255 + b) = a . I + 255 b.
-    led *= np.float32(255)
-    for slope, colour in zip(slopes, fringe.colours, strict=True):
-        slope *= colour
-        led += slope
-    out = enlarged.copy()
-    flat = out.reshape(-1)
-    base = flat.take(band.at).astype(np.float32)
+    fitted = _fitted(picture[part], coarse[part])
+    for piece in fringe.band.pieces():
+        (sampled,) = piece.sample(fitted, of=size, at=(left, top))
+        # A fourth channel of 255 goes with the offset.
+        colours = cv2.cvtColor(piece.take(fringe.rgb), cv2.COLOR_RGB2RGBA)
+        sampled *= colours
+        red, green, blue, offset = cv2.split(sampled)
+        led = np.asarray(cv2.add(cv2.add(red, green), cv2.add(blue, offset)), np.float32)
+        base = piece.take(out)
+        piece.put(out, _nearer(led, base, piece, past))
+
+
+def _nearer(led: Float, base: Bytes, piece: Runs, past: _Past | None) -> Bytes:
+    """What becomes of the piece's pixels, uint8 (1, n).
+
+    led: float32 (1, n) in levels, which is written to. base: the enlarged alpha there, uint8.
+    """
     np.clip(led, 0, 255, out=led)
     led -= base
-    # Full trust in the middle of the edge, none where it is nearly sure: there the room's own
-    # texture would draw faint lines.
-    trust = base * (255 - base)
-    trust *= _TRUST / np.float32(255 * 255)
-    led *= np.minimum(trust, _SHARE, out=trust)
+    led *= cv2.LUT(base, _TRUST_AT)
     if past is not None:
-        then = past.enlarged.reshape(-1).take(band.at).astype(np.float32)
-        step = past.led.reshape(-1).take(band.at) - then
-        then -= base
-        kept = np.abs(then, out=then)
-        kept *= -_KEPT / _MOVED
-        kept += _KEPT
+        then = piece.take(past.enlarged)
+        step = np.asarray(cv2.subtract(piece.take(past.led), then, dtype=cv2.CV_32F), np.float32)
         step -= led
-        step *= np.maximum(kept, 0, out=kept)
+        step *= cv2.LUT(cv2.absdiff(then, base), _KEPT_AT)
         led += step
-    led += base
-    np.clip(led, 0, 255, out=led)
-    led += np.float32(0.5)  # the cut to whole numbers then rounds
-    flat[band.at] = led.astype(np.uint8)
-    return out
+    moved = cv2.add(led, base, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
+    return np.asarray(cv2.copyTo(moved, unsure(base), base), np.uint8)
 
 
 def _fitted(picture: RGB, alpha: Alpha) -> Float:
-    """a (three channels) and b, float32 (h, w, 4), of alpha = a . I + b with I in [0, 1]."""
-    guide = picture.astype(np.float32) * np.float32(1 / 255)
-    r, g, b = (np.ascontiguousarray(guide[..., channel]) for channel in range(3))
-    mean_r, mean_g, mean_b, mean = _mean(r), _mean(g), _mean(b), _mean(alpha)
-    cov_r = _mean(r * alpha) - mean_r * mean
-    cov_g = _mean(g * alpha) - mean_g * mean
-    cov_b = _mean(b * alpha) - mean_b * mean
-    rr = _mean(r * r) - mean_r * mean_r + _EPSILON
-    gg = _mean(g * g) - mean_g * mean_g + _EPSILON
-    bb = _mean(b * b) - mean_b * mean_b + _EPSILON
-    rg = _mean(r * g) - mean_r * mean_g
-    rb = _mean(r * b) - mean_r * mean_b
-    gb = _mean(g * b) - mean_g * mean_b
-    # The inverse of the symmetric 3x3 covariance, by cofactors.
-    inv_rr, inv_gg, inv_bb = gg * bb - gb * gb, rr * bb - rb * rb, rr * gg - rg * rg
-    inv_rg, inv_rb, inv_gb = rb * gb - rg * bb, rg * gb - rb * gg, rg * rb - rr * gb
-    scale = 1 / (rr * inv_rr + rg * inv_rg + rb * inv_rb)
-    a_r = (inv_rr * cov_r + inv_rg * cov_g + inv_rb * cov_b) * scale
-    a_g = (inv_rg * cov_r + inv_gg * cov_g + inv_gb * cov_b) * scale
-    a_b = (inv_rb * cov_r + inv_gb * cov_g + inv_bb * cov_b) * scale
-    offset = mean - a_r * mean_r - a_g * mean_g - a_b * mean_b
+    """a (three channels) and b / 255, float32 (h, w, 4), of alpha = a . I + b, all in levels."""
+    levels = alpha * np.float32(255)
+    r, g, b = (np.asarray(plane, np.uint8) for plane in cv2.split(picture))
+    mean_r, mean_g, mean_b, mean = _mean(r), _mean(g), _mean(b), _mean(levels)
+    # The covariances; products of colours are whole numbers of 16 bits.
+    rr = _mean(_product(r, r)) - mean_r * mean_r + _FLOOR
+    gg = _mean(_product(g, g)) - mean_g * mean_g + _FLOOR
+    bb = _mean(_product(b, b)) - mean_b * mean_b + _FLOOR
+    rg = _mean(_product(r, g)) - mean_r * mean_g
+    rb = _mean(_product(r, b)) - mean_r * mean_b
+    gb = _mean(_product(g, b)) - mean_g * mean_b
+    a_r = _mean(levels * r) - mean_r * mean
+    a_g = _mean(levels * g) - mean_g * mean
+    a_b = _mean(levels * b) - mean_b * mean
+    # The symmetric system by elimination: what were covariances with alpha become the slopes.
+    by_g, by_b = rg / rr, rb / rr
+    gg -= by_g * rg
+    gb -= by_g * rb
+    bb -= by_b * rb
+    a_g -= by_g * a_r
+    a_b -= by_b * a_r
+    further = gb / gg
+    bb -= further * gb
+    a_b -= further * a_g
+    a_b /= bb
+    a_g /= gg
+    a_g -= further * a_b
+    a_r /= rr
+    a_r -= by_g * a_g
+    a_r -= by_b * a_b
+    offset = mean - a_r * mean_r
+    offset -= a_g * mean_g
+    offset -= a_b * mean_b
+    offset *= np.float32(1 / 255)
     return _mean(np.asarray(cv2.merge([a_r, a_g, a_b, offset]), np.float32))
 
 
-def _mean(values: Float) -> Float:
-    return np.asarray(cv2.blur(values, _WINDOW), np.float32)
+def _product(one: Bytes, other: Bytes) -> npt.NDArray[np.uint16]:
+    return np.asarray(np.multiply(one, other, dtype=np.uint16))
+
+
+def _mean(values: npt.NDArray[Any]) -> Float:
+    """Over the window, float32, whatever the values are."""
+    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, _WINDOW), np.float32)

@@ -9,6 +9,7 @@ import numpy as np
 
 from app.frames import Alpha, Alpha8, Cutout, Matte
 from app.halving import halved_frame
+from app.pool import PicturePool
 from app.refine.band import SHORT_SIDE, Fringe
 from app.refine.edge import EdgeTool
 from app.refine.foreground import estimate_foreground
@@ -29,15 +30,17 @@ class Refine:
         self._colours = colours
         self._edge = edge
         self._guide = Guide()
+        self._alphas, self._pictures = PicturePool(), PicturePool()
 
     def push(self, item: Matte) -> Iterable[Cutout]:
         rgb = item.frame.rgb
-        alpha = enlarge(item.alpha, item.frame.size)
+        size = item.frame.size
+        alpha = enlarge(item.alpha, size, into=self._alphas.alpha(size))
         foreground = rgb
         if self._colours:
             fringe = Fringe.of(rgb, alpha, small=halved_frame(item.frame, SHORT_SIDE))
             alpha = self._guide.lead(item.alpha, alpha, fringe, at=item.frame.captured_at)
-            foreground = estimate_foreground(fringe, alpha)
+            foreground = estimate_foreground(fringe, alpha, pool=self._pictures)
         if self._edge is not None:
             # Last: the colours follow from the alpha that is true of the picture.
             alpha = self._edge.apply(alpha)
@@ -50,10 +53,11 @@ class Refine:
         self._guide.reset()
 
 
-def enlarge(alpha: Alpha, size: tuple[int, int]) -> Alpha8:
-    """`alpha`, float32 (h, w) in [0, 1], as uint8 at `size` (width, height), bilinearly."""
+def enlarge(alpha: Alpha, size: tuple[int, int], *, into: Alpha8 | None = None) -> Alpha8:
+    """`alpha`, float32 (h, w) in [0, 1], as uint8 at `size` (width, height), bilinearly.
+
+    Gives `into`, where there is one, or a new picture.
+    """
     # Rounding to 8 bits first costs at most half a step of 1/255 and makes the resize cheap.
     small = cv2.convertScaleAbs(alpha, alpha=255.0)
-    if small.shape == (size[1], size[0]):
-        return np.asarray(small, np.uint8)
-    return np.asarray(cv2.resize(small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return np.asarray(cv2.resize(small, size, dst=into, interpolation=cv2.INTER_LINEAR), np.uint8)
