@@ -21,6 +21,8 @@ from app.mirror import Mirror
 from app.modnet.preprocess import AUTO, Grid, NetworkSize, grid_for
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
+from app.runtime.memory import keep_freed
+from app.runtime.opencv import work_in_the_callers_thread
 from app.temporal.base import temporal_filters
 from app.weights import statistics, store
 
@@ -119,6 +121,8 @@ def open_chain(
     light = create_light(settings.light)
     opened = open_matte_steps(settings.steps)
     weights = resolve_weights(settings)
+    work_in_the_callers_thread()
+    keep_freed()
     with ExitStack() as stack:
         compositing = stack.enter_context(Compositing(background, light=light))
         engine, info = stack.enter_context(with_engine(settings, weights))

@@ -39,6 +39,7 @@ from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.mailbox import Mailbox
 from app.runtime.memory import give_back, keep_freed, let_freed_go
+from app.runtime.opencv import work_in_the_callers_thread
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource, create_live_source
@@ -212,6 +213,7 @@ class LivePipeline:
             self._check_source(settings.source)
             made = self._outputs.make(settings.outputs)
             self._forget()
+            work_in_the_callers_thread()
             keep_freed()
             self.stats = Stats()
             self._started = True

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from app.alternation import Alternation
 from app.bench.job import Feeder, Job, Turn, frames_of
 from app.chain import Chain, open_chain
-from app.flow import StageTimes, run
+from app.flow import StageTimes, Step, run
 from app.frames import Alpha, Frame, Matte
 from app.matting import Matting
 from app.modnet.preprocess import Grid, fit_frame
@@ -53,23 +54,40 @@ def outside_network(chain: Chain, feeder: Feeder) -> float:
     frame to its grid. The composite is brought to I420 in the end, as for a virtual camera.
     """
     at = next(i for i, step in enumerate(chain.steps) if isinstance(step, Matting))
-    frames = list(frames_of(feeder, _REPLAYED))
     before, matting = chain.steps[:at], chain.steps[at]
     assert isinstance(matting, Matting)
-    mattes: list[Matte] = list(run(frames, (*before, matting)))  # type: ignore[arg-type]
-    replay = _Replay([matte.alpha for matte in mattes], chain.grid(feeder.size), matting.alternate)
+    alphas = [matte.alpha for matte in _mattes(frames_of(feeder, _REPLAYED), (*before, matting))]
+    replay = _Replay(alphas, chain.grid(feeder.size), matting.alternate)
     steps = (*before, replay, *chain.steps[at + 1 :])
     for step in steps:
         step.reset()
-    pictures = list(frames_of(feeder, _OUTSIDE_FRAMES))
+    fed = 0.0  # what decoding took
+
+    def frames() -> Iterator[Frame]:
+        nonlocal fed
+        coming = frames_of(feeder, _OUTSIDE_FRAMES)
+        while True:
+            began = time.process_time()
+            frame = next(coming, None)
+            fed += time.process_time() - began
+            if frame is None:
+                return
+            yield frame
+
     began = time.process_time()
-    for composite in run(pictures, steps):
+    # One after the other, as they come: all at once they would keep their halves.
+    for composite in run(frames(), steps):
         if composite.rgb is not None:
             cv2.cvtColor(composite.rgb, cv2.COLOR_RGB2YUV_I420)
-    spent = (time.process_time() - began) / len(pictures)
+    spent = (time.process_time() - began - fed) / _OUTSIDE_FRAMES
     for step in steps:
         step.reset()
     return spent
+
+
+def _mattes(frames: Iterable[Frame], steps: Sequence[Step[Any, Any]]) -> Iterator[Matte]:
+    """What comes out of steps that end in the matting."""
+    return run(frames, steps)  # type: ignore[return-value]
 
 
 class _Replay:
