@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +23,7 @@ from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.memory import keep_freed
 from app.runtime.opencv import work_in_the_callers_thread
+from app.subject.size_policy import SizePolicy
 from app.temporal.base import temporal_filters
 from app.weights import statistics, store
 
@@ -43,6 +44,8 @@ class ChainSettings:
     steps, light: what is done to the matte and to the person's colours beside that; specs of
         registered parts.
     mirror: the picture flipped left to right, before anything else.
+    size_follows_subject: the network's input is smaller than `size` while the person fills the
+        picture; see app/subject/size_policy.py.
     """
 
     weights: str = store.DEFAULT
@@ -50,6 +53,7 @@ class ChainSettings:
     device: str = "auto"
     precision: str = "auto"
     size: NetworkSize = AUTO
+    size_follows_subject: bool = False
     in_flight: int = 2
     compile: bool = False
     norms: str = "auto"
@@ -71,6 +75,7 @@ class Chain:
     weights: str
     settings: ChainSettings
     delay_frames: int
+    grids: Sequence[str]  # of the network's input: each that was used so far
 
     def grid(self, frame_size: tuple[int, int]) -> Grid:
         return grid_for(frame_size, self.settings.size)
@@ -85,6 +90,8 @@ class Chain:
             "precision": self.engine.precision,
             "norms": self.engine.norms,
             "network_size": str(self.grid(frame_size)),
+            "network_sizes_used": list(self.grids),
+            "size_follows_subject": self.settings.size_follows_subject,
             "temporal": self.settings.temporal,
             "refine": self.settings.refine,
             "edge": self.settings.edge,
@@ -129,17 +136,22 @@ def open_chain(
         if frame_size is not None:
             engine.prepare(frame_size)
         mirror: tuple[Step[Any, Any], ...] = (Mirror(),) if settings.mirror else ()
+        matting = Matting(
+            engine,
+            alternate=temporal.takes_mirrored,
+            subject=SizePolicy() if settings.size_follows_subject else None,
+        )
         changed = (MatteSteps(opened, on_notice=log.warning),) if opened else ()
         steps = (
             *mirror,
-            Matting(engine, alternate=temporal.takes_mirrored),
+            matting,
             temporal,
             *changed,
             Refine(colours=settings.refine, edge=edge),
             compositing,
         )
         name = weights.name if weights else "none"
-        yield Chain(steps, info, name, settings, temporal.delay_frames)
+        yield Chain(steps, info, name, settings, temporal.delay_frames, matting.grids)
 
 
 def resolve_weights(settings: ChainSettings) -> store.WeightsFile | None:

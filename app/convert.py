@@ -76,6 +76,7 @@ class Conversion:
                     self.picture = picture
                     self.frames_out += 1
                     progress(self)
+                self.description = chain.describe(info.size)
         if self.frames_out == 0:
             raise InputError(f"{self.input} has no frame that can be decoded.")
 

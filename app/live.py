@@ -48,6 +48,7 @@ from app.stages.compose import BackgroundWork, ComposeWork
 from app.stages.matting import MattingWork, Past, Shot
 from app.stages.output import STALL, Curtain
 from app.stats import Stats
+from app.subject.size_policy import SizePolicy, extent_of
 from app.temporal.base import temporal_filters
 from app.zoom import zoomed
 
@@ -150,6 +151,7 @@ class LivePipeline:
         self._matting_work: MattingWork | None = None
         self._next_matting: Stage[Shot] | None = None  # it is being opened
         self._pace = Pace(self._settings)
+        self._subject = SizePolicy()
         self._compose: Stage[Matte] | None = None
         self._compose_work: ComposeWork | None = None
         self._preparing: Stage[str] | None = None
@@ -682,7 +684,7 @@ class LivePipeline:
             self._know(engine=work.info, weights=work.weights, delay_frames=work.delay_frames)
             if self._frame_size is not None:
                 grid = grid_for(self._frame_size, work.settings.size)
-                self._know(network_size=str(grid))
+                self._know(network_size=str(grid), size_for_subject=self._pace.is_for_subject)
             self._update_state()
         if former is not None:
             let_freed_go()  # until it has ended
@@ -852,9 +854,22 @@ class LivePipeline:
             return
         rate = self._info.source_rate
         in_flight, now = self._settings.in_flight, time.monotonic()
-        if self._pace.look(self.stats, in_flight, rate, now, recording=bool(self._taps)):
+        self._pace.look(self.stats, in_flight, rate, now, recording=bool(self._taps))
+        self._follow_subject(now)
+        if self._pace.size != self._size_in_use:
             log.info("the network goes on at %s", self._pace.size)
             self._start_matting()
+
+    def _follow_subject(self, now: float) -> None:
+        alpha = None if self._matting_work is None else self._matting_work.last_alpha
+        if alpha is None or self._frame_size is None:
+            return
+        factor = 1.0
+        if self._settings.size_follows_subject:
+            factor = self._subject.factor(extent_of(alpha), at=now)
+        else:
+            self._subject.reset()
+        self._pace.follow_subject(factor, self._frame_size)
 
 
 def _past_of(stage: Stage[Shot] | None, work: MattingWork | None) -> Past | None:

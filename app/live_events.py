@@ -66,6 +66,7 @@ class Info:
     engine: EngineInfo | None = None
     weights: str = ""
     network_size: str = ""
+    size_for_subject: bool = False  # smaller than it could be, because the person fills the picture
     delay_frames: int = 0
     outputs: Mapping[str, str] = field(default_factory=dict)
 

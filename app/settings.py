@@ -78,6 +78,7 @@ class LiveSettings(Settings):
     """What a live run does. What ChainSettings has too, means the same here.
 
     size: `auto` or `WxH`, the box for the network's input.
+    size_follows_subject: the network's input is smaller while the person fills the picture.
     in_flight: frames in the network at once: 1 has the least delay, 2 the most frames a second
         where the network is slower than the source.
     quality: what is kept where not everything can be: 60 or 30 frames a second (or what the source
@@ -100,6 +101,7 @@ class LiveSettings(Settings):
     device: str = "auto"
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     size: str = "auto"
+    size_follows_subject: bool = False
     in_flight: int = Field(default=1, ge=1, le=4)
     compile: bool = False
     norms: Literal["auto", "exact", "fixed"] = "auto"
@@ -149,6 +151,7 @@ class LiveSettings(Settings):
             device=self.device,
             precision=self.precision,
             size=NetworkSize.parse(self.size),
+            size_follows_subject=self.size_follows_subject,
             in_flight=self.in_flight,
             compile=self.compile,
             norms=self.norms,

@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -21,12 +21,17 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.chain import ChainSettings, open_chain
-from app.evaluation.metrics import conn, grad, mad
+from app.evaluation.compose import VIDEO, Composition, compose
+from app.evaluation.datasets import DEFAULT_RATE, Clip, Still, find_clips, find_stills
+from app.evaluation.metrics import Scores, conn, grad, mad
+from app.evaluation.report import geometric_mean, ratio
+from app.evaluation.runner import Conditions, evaluate_clips, evaluate_stills
 from app.frames import Frame, Matte
 from app.matte_steps.base import MatteSteps, open_matte_steps
-from app.modnet.preprocess import NetworkSize
+from app.modnet.preprocess import AUTO, AUTO_SHORT_SIDE, smaller
 from app.refine.refine import enlarge
-from app.subject.size_policy import SizePolicy, extent_of
+from app.subject.size_policy import RUNGS, SizePolicy, extent_of
+from app.weights import store
 
 NOISE = 3.0  # levels, of the camera
 
@@ -123,56 +128,84 @@ def moves_noticed(matte: Matte, plate: Path) -> str:
     return ", ".join(found) or "none"
 
 
-def size_table(data: Path) -> None:
-    """Each picture at short sides 192, 288 and 384, and at what the policy chooses."""
-    sides = (192, 256, 288, 384)
-    stills = []
-    for kind in ("portraits_binary", "portraits_soft"):
-        files = sorted((data / kind / "image").iterdir())
-        for file in files:
-            truth = next((data / kind / "alpha").glob(file.stem + ".*"))
-            rgb = np.ascontiguousarray(np.asarray(Image.open(file).convert("RGB")))
-            alpha = np.asarray(Image.open(truth).convert("L")).astype(np.float32) / 255
-            stills.append((kind, file.stem, rgb, alpha))
-    rooms = sorted((data / "backgrounds").glob("room_*.jpg"))
-    for at, (name, pictures) in enumerate(people(data, 1)):
-        room = np.asarray(Image.open(rooms[at % len(rooms)]).convert("RGB"))
-        mixed, alpha, _ = composed(pictures[0], room)
-        stills.append(("composites", name, np.ascontiguousarray(mixed.astype(np.uint8)), alpha))
-    found: dict[int, list[tuple[float, float]]] = {}
-    for side in sides:
-        for _kind, _name, rgb, alpha in stills:
-            height, width = rgb.shape[:2]
-            scale = side / min(height, width)
-            box = NetworkSize(
-                (round(width * scale / 32) * 32 or 32, round(height * scale / 32) * 32 or 32)
+def size_table(data: Path, frames: int) -> None:
+    """The default chain at smaller sides of the network's input, beside the usual one."""
+    factors = (1.0, 8 / 9, 7 / 9, 6 / 9)
+    with tempfile.TemporaryDirectory() as folder:
+        clips = []
+        for kind, size, each in (("video", None, 2), ("still", (960, 540), 2)):
+            out = Path(folder) / kind
+            people = data / f"foregrounds_{kind}"
+            job = Composition(
+                out, people, data / "backgrounds", frames=frames, size=size, each=each
             )
-            settings = ChainSettings(
-                temporal="off", background="transparent", in_flight=1, size=box, refine=False
+            compose(job)
+            clips += find_clips(out / VIDEO)
+        stills = [
+            still
+            for kind in ("portraits_binary", "portraits_soft")
+            for still in find_stills(data / kind)
+        ]
+        for weights in (store.DEFAULT, store.PLAIN):
+            size_table_of(weights, clips, stills, factors, frames)
+
+
+def size_table_of(
+    weights: str,
+    clips: Sequence[Clip],
+    stills: Sequence[Still],
+    factors: Sequence[float],
+    frames: int,
+) -> None:
+    """Ratios to the usual size, by what share of the picture the person fills."""
+    conditions = Conditions(max_frames=frames)
+    rows = []
+    for item in (*clips, *stills):
+        moving = not isinstance(item, Still)
+        first = item.pair() if not moving else next(item.pairs(limit=1, rate=DEFAULT_RATE))
+        scores = []
+        for factor in factors:
+            size = smaller(AUTO, first.frame.size, factor)
+            temporal = "steady" if moving else "off"
+            settings = ChainSettings(weights=weights, size=size, temporal=temporal)
+            report = (
+                evaluate_clips([item], settings, conditions)
+                if moving
+                else evaluate_stills([item], settings, conditions)
             )
-            with open_chain(settings) as chain:
-                (matte,) = (
-                    *chain.steps[0].push(Frame(rgb, 0, 0.0)),
-                    *chain.steps[0].flush(),
-                )
-            shown = enlarge(matte.alpha, (width, height)).astype(np.float32) / 255
-            found.setdefault(side, []).append((mad(shown, alpha) or 0.0, extent_of(matte.alpha)))
-    say("| set | item | extent | " + " | ".join(map(str, sides)) + " | policy |")
-    say("| --- " * (len(sides) + 4) + "|")
-    chosen = []
-    for at, (kind, name, _, _) in enumerate(stills):
-        extent = found[288][at][1]
-        policy = SizePolicy()
-        factor = policy.factor(extent, at=0.0)
-        side = min(sides, key=lambda s: abs(s - 288 * factor))
-        chosen.append(side)
-        row = " | ".join(f"{found[s][at][0]:.1f}" for s in sides)
-        say(f"| {kind} | {name} | {extent:.2f} | {row} | {side} |")
-    for kind in dict.fromkeys(kind for kind, *_ in stills):
-        own = [at for at, still in enumerate(stills) if still[0] == kind]
-        row = " | ".join(f"{np.mean([found[s][at][0] for at in own]):.2f}" for s in sides)
-        policy_mean = np.mean([found[chosen[at]][at][0] for at in own])
-        say(f"| **{kind}** | mean | | {row} | {policy_mean:.2f} |")
+            scores.append(report.items[0].ours.scores)
+        extent = extent_of(first.truth.astype(np.float32) / 255)
+        chosen = factors.index(SizePolicy().factor(extent, at=0.0))
+        names = ("mad", "dtssd") if moving else ("mad",)
+        rows.append((item.name, extent, chosen, {n: ratios(scores, n) for n in names}))
+    rows.sort(key=lambda row: row[1])
+    sides = [round(AUTO_SHORT_SIDE * factor) for factor in factors]
+    say(f"\n{weights}: ratio of MAD, and of dtSSD, to that at a short side of {sides[0]}\n")
+    say(f"| item | extent | {' | '.join(map(str, sides[1:]))} | policy |")
+    say("| --- " * (len(sides) + 2) + "|")
+    for name, extent, chosen, found in rows:
+        cells = [" ".join(f"{r[at]:.2f}" for r in found.values()) for at in range(1, len(sides))]
+        say(f"| {name} | {extent:.2f} | {' | '.join(cells)} | {sides[chosen]} |")
+    for title, kept in (
+        ("all", rows),
+        *(
+            (f"extent {rung.extent:.2f} and more", [r for r in rows if r[1] >= rung.extent])
+            for rung in RUNGS[1:]
+        ),
+    ):
+        cells = []
+        for at in (*range(1, len(sides)), None):
+            means = []
+            for name in ("mad", "dtssd"):
+                known = [r[3][name][r[2] if at is None else at] for r in kept if name in r[3]]
+                means.append(f"{geometric_mean(known) or 0:.3f}")
+            worst = max(r[3]["mad"][r[2] if at is None else at] for r in kept)
+            cells.append(f"{' '.join(means)}, worst MAD {worst:.2f}")
+        say(f"| **{title}** ({len(kept)}) | | {' | '.join(cells)} |")
+
+
+def ratios(scores: Sequence[Scores], name: str) -> list[float]:
+    return [ratio(one[name], scores[0][name]) or 1.0 for one in scores]
 
 
 def main() -> None:
@@ -184,7 +217,7 @@ def main() -> None:
     if given.only != "size":
         plate_table(given.data, given.frames)
     if given.only != "plate":
-        size_table(given.data)
+        size_table(given.data, given.frames)
 
 
 if __name__ == "__main__":

@@ -77,6 +77,14 @@ Size = Annotated[
         rich_help_panel=_PANEL,
     ),
 ]
+FollowSubject = Annotated[
+    bool,
+    typer.Option(
+        "--size-follows-subject",
+        help="A smaller input for the network while the person fills the picture.",
+        rich_help_panel=_PANEL,
+    ),
+]
 Temporal = Annotated[
     str | None,
     typer.Option(
@@ -186,6 +194,7 @@ def _settings(
     compile: Compile = False,  # noqa: A002
     norms: Norms = None,
     size: Size = "auto",
+    size_follows_subject: FollowSubject = False,
     temporal: Temporal = None,
     refine: Refine = None,
     keep_region: step_options.KeepRegion = None,
@@ -220,6 +229,7 @@ def _settings(
         compile=compile,
         norms=norms or ("exact" if plain else "auto"),
         size=NetworkSize.parse(size),
+        size_follows_subject=size_follows_subject,
         temporal=temporal or ("off" if plain else "steady"),
         refine=(not plain) if refine is None else refine == "on",
         edge=_edge(shift=edge_shift, feather=edge_feather, contrast=edge_contrast),

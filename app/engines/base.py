@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -113,6 +113,10 @@ class Engine:
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
         """Compiles for frames of (width, height), so that the first one does not wait."""
+
+    def use_size(self, size: NetworkSize) -> None:
+        """From the next frame on. What is in flight is finished at the size it went in with."""
+        self.settings = replace(self.settings, size=size)
 
     def submit(self, frame: Frame) -> None:
         raise NotImplementedError

@@ -13,6 +13,7 @@ from typing_extensions import Self
 from app.chain import ChainSettings, open_chain_engine
 from app.engines.base import Engine, EngineInfo
 from app.frames import Alpha, Frame, Matte
+from app.modnet.preprocess import NetworkSize
 from app.weights import store
 
 
@@ -30,7 +31,7 @@ class Memory:
         self, settings: ChainSettings, weights: store.WeightsFile | None
     ) -> Iterator[tuple[Engine, EngineInfo]]:
         with open_chain_engine(settings, weights) as (engine, info):
-            network = weights.sha256 if weights else "", info.norms, str(settings.size)
+            network = weights.sha256 if weights else "", info.norms
             yield RememberingEngine(engine, self, (info.engine, *network)), info
 
     def recall(self, key: Hashable) -> Alpha | None:
@@ -69,9 +70,13 @@ class RememberingEngine(Engine):
     def prepare(self, frame_size: tuple[int, int]) -> None:
         self._engine.prepare(frame_size)
 
+    def use_size(self, size: NetworkSize) -> None:
+        super().use_size(size)
+        self._engine.use_size(size)
+
     def submit(self, frame: Frame) -> None:
         seen = hashlib.blake2b(frame.rgb.tobytes(), digest_size=16).digest()
-        key = self._network, frame.rgb.shape, seen
+        key = self._network, str(self.settings.size), frame.rgb.shape, seen
         if self._memory.recall(key) is None:
             self._engine.submit(frame)
             (matte,) = self._engine.drain()

@@ -21,6 +21,7 @@ def command_options(live: LiveSettings) -> list[str]:
         *("--precision", live.precision),
         *("--norms", live.norms),
         *("--size", live.size),
+        *(("--size-follows-subject",) if live.size_follows_subject else ()),
         *("--temporal", live.temporal),
         *("--refine", "on" if live.refine else "off"),
     ]

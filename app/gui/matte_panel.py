@@ -34,6 +34,7 @@ class MattePanel(Panel):
                 ("672x384", self.tr("Large")),
             )
         )
+        self.follow_subject = Switch()
         self.colours = Switch()
         self.steady = Choice(())
         self.form: PartForm | None = None
@@ -51,6 +52,12 @@ class MattePanel(Panel):
             self.resetting("size"),
         )
         self.rows.add(
+            self.tr("Look follows person"),
+            self.follow_subject,
+            self.tr("A head that fills the picture is looked at less finely, which may suit it."),
+            self.resetting("size_follows_subject"),
+        )
+        self.rows.add(
             self.tr("Fine edge"),
             self.colours,
             self.tr("Lets the picture lead the edge, and takes the old room's colour out of it."),
@@ -64,6 +71,7 @@ class MattePanel(Panel):
         )
         self.quality.changed.connect(self.setting("quality"))
         self.finest.changed.connect(self.setting("size"))
+        self.follow_subject.changed.connect(self.setting("size_follows_subject"))
         self.colours.changed.connect(self.setting("refine"))
         self.steady.changed.connect(self.setting("temporal"))
         self.steps = StepRows()
@@ -92,6 +100,7 @@ class MattePanel(Panel):
             self.finest.set_choices([*self.finest.choices, (settings.size, settings.size)])
         self.finest.set_value(settings.size)
         self.quality.set_value(settings.quality)
+        self.follow_subject.set_value(settings.size_follows_subject)
         self.colours.set_value(settings.refine)
         self.steady.set_value(settings.temporal.partition(":")[0])
         if self.form is not None:
@@ -102,4 +111,6 @@ class MattePanel(Panel):
             self.edge_form.show_spec(settings.edge)
 
     def reset(self) -> None:
-        self.resetting("quality", "size", "refine", "temporal", "edge", "steps")()
+        self.resetting(
+            "quality", "size", "size_follows_subject", "refine", "temporal", "edge", "steps"
+        )()

@@ -206,8 +206,9 @@ class PerformancePanel(QWidget):
     def show_info(self, info: Info) -> None:
         engine = info.engine
         self._set("engine", "–" if engine is None else str(engine))
+        why = self.tr(", as the person fills the picture") if info.size_for_subject else ""
         delay = self.tr(", one frame held back") if info.delay_frames else ""
-        self._set("network", (info.network_size + delay) if info.network_size else "–")
+        self._set("network", (info.network_size + why + delay) if info.network_size else "–")
         self._set("weights", info.weights or "–")
         self._set("source", info.source or "–")
 

@@ -77,12 +77,29 @@ def grid_for(frame_size: tuple[int, int], size: NetworkSize) -> Grid:
     if size.box is None:
         scale = min(AUTO_SHORT_SIDE / min(width, height), AUTO_LONG_SIDE / max(width, height))
     else:
-        box = tuple(max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE) for side in size.box)
+        box = tuple(_multiple(side) for side in size.box)
         if size.stretch:
             return Grid((box[0], box[1]), (box[0], box[1]))
         scale = min(box[0] / width, box[1] / height)
     content = max(1, round(width * scale)), max(1, round(height * scale))
     return Grid(content, (_round_up(content[0]), _round_up(content[1])))
+
+
+def smaller(size: NetworkSize, frame_size: tuple[int, int], factor: float) -> NetworkSize:
+    """The box for sides `factor` times as long. `size` itself where that is 1.
+
+    frame_size: the (width, height) of the pictures.
+    """
+    if factor == 1.0:
+        return size
+    content = grid_for(frame_size, size).content
+    width, height = (_multiple(side * factor) for side in content)
+    return NetworkSize((width, height))
+
+
+def _multiple(side: float) -> int:
+    """The nearest that the network takes."""
+    return max(MULTIPLE, round(side / MULTIPLE) * MULTIPLE)
 
 
 def _round_up(side: int) -> int:

@@ -10,6 +10,8 @@ from app.modnet.preprocess import NetworkSize, grid_for
 # are lost (docs/quality.md), so a machine that cannot keep up there drops frames and says so.
 BOXES = ("512x288", "448x256", "384x224", "320x192", "256x160")
 
+USUAL_FRAME = (1280, 720)  # of a webcam
+
 
 def ladder(finest: NetworkSize) -> Sequence[NetworkSize]:
     """The sizes that may be used, the finest first; `finest` is the user's own wish, or AUTO."""
@@ -18,7 +20,7 @@ def ladder(finest: NetworkSize) -> Sequence[NetworkSize]:
     return [finest, *(size for size in smaller if cost(size) < cost(finest))]
 
 
-def cost(size: NetworkSize, frame_size: tuple[int, int] = (1280, 720)) -> int:
+def cost(size: NetworkSize, frame_size: tuple[int, int] = USUAL_FRAME) -> int:
     """Pixels of the network's input, which its time grows with."""
     width, height = grid_for(frame_size, size).padded
     return width * height

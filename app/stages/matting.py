@@ -17,6 +17,7 @@ from app.frames import Alpha, Frame, Matte
 from app.pace.unchanged import UnchangedPicture
 from app.runtime.stage import Work
 from app.stats import Stats
+from app.subject.size_change import SizeChange
 from app.temporal.base import TemporalFilter, temporal_filters
 
 # The size that most cameras are opened at; until the source's own is known.
@@ -34,8 +35,9 @@ class Shot:
 
 @dataclass(frozen=True)
 class Past:
-    """What a matting stage passes on to the one that follows it: the filter and what it holds."""
+    """What a matting stage passes on to the one that follows it: filters and what they hold."""
 
+    change: SizeChange
     temporal: TemporalFilter
     spec: str
     stretch: int | None
@@ -81,7 +83,8 @@ class MattingWork(Work[Shot]):
         self._spec = settings.temporal
         self._temporal: TemporalFilter = temporal_filters.create_from_spec(settings.temporal)
         self._unchanged = UnchangedPicture() if skip_unchanged else None
-        self._last: Alpha | None = None  # the network's last word
+        self.last_alpha: Alpha | None = None  # the network's last word, read by other threads, too
+        self._change = SizeChange()
         self._passed_on = False
         self._submitted: deque[float] = deque()  # when each frame in flight went in
         self._alternation = Alternation()
@@ -101,12 +104,13 @@ class MattingWork(Work[Shot]):
         """In this thread: what is in the network comes out, and nothing more is taken in."""
         self._take(self._open_engine.drain())
         self._passed_on = True
-        return Past(self._temporal, self._spec, self._stretch)
+        return Past(self._change, self._temporal, self._spec, self._stretch)
 
     def follow(self, past: Past) -> None:
         """Before the first frame: goes on where another stage ended, so that no edge jumps."""
         if past.spec == self._spec:
-            self._temporal, self._stretch = past.temporal, past.stretch
+            self._change, self._temporal = past.change, past.temporal
+            self._stretch = past.stretch
 
     def open(self) -> None:
         weights = resolve_weights(self.settings)
@@ -133,14 +137,15 @@ class MattingWork(Work[Shot]):
             engine.drain()
             self._submitted.clear()
             self._alternation.reset()
+            self._change.reset()
             self._temporal.reset()
             self._stretch = item.stretch
-            self._last = None
+            self.last_alpha = None
             if self._unchanged is not None:
                 self._unchanged.reset()
-        if self._may_reuse(item.frame) and self._last is not None:
+        if self._may_reuse(item.frame) and self.last_alpha is not None:
             self._stats.matted(reused=True)
-            self._filter(Matte(item.frame, self._last))
+            self._filter(Matte(item.frame, self.last_alpha))
             return
         self._submitted.append(time.monotonic())
         alternate = self._temporal.takes_mirrored
@@ -175,12 +180,12 @@ class MattingWork(Work[Shot]):
         for matte in self._alternation.out_of(mattes):
             self._stats.took("matting", time.monotonic() - self._submitted.popleft())
             self._stats.matted()
-            self._last = matte.alpha
+            self.last_alpha = matte.alpha
             self._filter(matte)
 
     def _filter(self, matte: Matte) -> None:
         began = time.monotonic()
-        ready = list(self._temporal.push(matte))
+        ready = list(self._temporal.push(self._change.through(matte)))
         self._stats.took("temporal", time.monotonic() - began)
         self._send(ready)
 

@@ -7,6 +7,7 @@ side of the network's input; it changes seldom, and never because a person sways
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,9 @@ import numpy as np
 from app.frames import Alpha
 
 _INSIDE = 0.5
-# The factor follows what was seen over so many seconds, and holds for at least so many.
-_CALM, _HOLD = 1.5, 6.0
+# The factor follows what was seen over so many seconds, and holds for at least so many; twice as
+# long each time that a change is taken back soon, for at most so many.
+_CALM, _HOLD, _LONGEST_HOLD = 1.5, 6.0, 120.0
 
 
 def extent_of(alpha: Alpha) -> float:
@@ -50,10 +52,12 @@ class SizePolicy:
         self._rung = 0
         self._at = 0.0
         self._changed_at: float | None = None
+        self._hold = _HOLD
 
     def reset(self) -> None:
         """Another source: the next extent counts at once."""
         self._mean = self._changed_at = None
+        self._hold = _HOLD
 
     def factor(self, extent: float, *, at: float) -> float:
         """The factor after a matte of `extent`, 0 to 1, seen at `at` (seconds, rising)."""
@@ -63,9 +67,12 @@ class SizePolicy:
             return self._rungs[self._rung].factor
         step, self._at = max(0.0, at - self._at), at
         self._mean += min(1.0, step / _CALM) * (extent - self._mean)
-        held = self._changed_at is not None and at - self._changed_at < _HOLD
+        since = math.inf if self._changed_at is None else at - self._changed_at
         wanted = self._beyond(self._mean, margin=1.0)
-        if wanted != self._rung and not held:
+        if wanted != self._rung and since >= self._hold:
+            # The person may look larger at the other size, so that it would go on for ever.
+            soon = since < 2 * self._hold
+            self._hold = min(2 * self._hold, _LONGEST_HOLD) if soon else _HOLD
             self._rung, self._changed_at = wanted, at
         return self._rungs[self._rung].factor
 

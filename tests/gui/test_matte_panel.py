@@ -36,6 +36,18 @@ def test_the_edge_is_shown_as_it_is_set_and_changes_the_settings(qtbot: Any) -> 
     assert settings.but(**asked[0]).chain().edge == asked[0]["edge"]
 
 
+def test_the_size_that_follows_the_subject_is_a_switch(qtbot: Any) -> None:
+    panel = MattePanel()
+    qtbot.addWidget(panel)
+    changes: list[dict[str, Any]] = []
+    panel.changes.connect(changes.append)
+    panel.show_settings(LiveSettings(size_follows_subject=True))
+    assert panel.follow_subject.value() is True
+    assert changes == []
+    panel.follow_subject.box.click()
+    assert changes == [{"size_follows_subject": False}]
+
+
 def test_reset_makes_the_edge_neutral_again(qtbot: Any) -> None:
     panel = panel_with(qtbot, LiveSettings(edge="edge:5", temporal="off"))
     asked: list[dict[str, Any]] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -10,12 +11,15 @@ import numpy as np
 import pytest
 
 from app.chain import ChainSettings
-from app.frames import Frame
-from app.modnet.preprocess import NetworkSize
+from app.engines.null import NullEngine
+from app.frames import Frame, Matte
+from app.modnet.preprocess import NetworkSize, grid_for
 from app.pace import controller, pace
 from app.pace.quality import Quality
+from app.refine.refine import enlarge
 from app.stages.matting import MattingWork, Shot
 from app.stats import Stats
+from app.subject.size_policy import Rung, SizePolicy
 
 LONG = 20.0
 
@@ -35,9 +39,6 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def slow_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """The null engine, as slow as the network's input is large; and the sizes that were opened."""
-    from app.engines.null import NullEngine
-    from app.modnet.preprocess import grid_for
-
     opened: list[str] = []
     submit, enter = NullEngine.submit, NullEngine.__enter__
     release = threading.Event()
@@ -92,6 +93,51 @@ def test_changing_the_wish_begins_at_the_finest_size_again(
     assert rig.heard.wait_for(lambda _: slow_network[-1] == "auto" and len(slow_network) >= 3)
 
 
+def test_the_size_follows_the_subject_and_comes_back_when_it_need_not(
+    make_rig: MakeRig, slow_network: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The null engine's person fills a quarter of the picture.
+    monkeypatch.setattr("app.live.SizePolicy", lambda: SizePolicy((Rung(0, 1), Rung(0.1, 0.5))))
+    rig = make_rig(quality="best", size_follows_subject=True)
+    rig.source.interval = 0.01
+    rig.start()
+    assert rig.heard.wait_for(lambda _: rig.pipeline.info.size_for_subject)
+    assert slow_network == ["auto", "256x128"]
+    assert rig.pipeline.info.network_size == "256x128"
+    rig.see_next_composite()
+    rig.pipeline.apply(rig.pipeline.settings.but(size_follows_subject=False))
+    assert rig.heard.wait_for(lambda _: rig.pipeline.info.network_size == "512x288")
+    assert not rig.pipeline.info.size_for_subject
+    assert slow_network == ["auto", "256x128", "auto"]
+    assert rig.heard.failures == []
+
+
+def test_a_stage_that_follows_at_another_size_goes_on_without_a_jump(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def disagreeing(self: NullEngine, frame: Frame) -> None:
+        width, height = grid_for(frame.size, self.settings.size).content
+        edge = 0.5 if height > 200 else 0.55
+        row = np.clip((edge - np.linspace(0, 1, width)) * 50 + 0.5, 0, 1).astype(np.float32)
+        self._ready.append(Matte(frame, np.tile(row, (height, 1))))
+
+    monkeypatch.setattr(NullEngine, "submit", disagreeing)
+    picture = np.full((360, 640, 3), 90, np.uint8)
+    first = Mattes(skip_unchanged=False, size="512x288")
+    second = Mattes(skip_unchanged=False, size="160x96")
+    for index in range(3):
+        first.put(picture, index / 30)
+    second.work.follow(first.work.pass_on())
+    for index in range(3, 24):
+        second.put(picture, index / 30)
+    shown = [enlarge(matte.alpha, (640, 360)) for matte in (*first.given, *second.given)]
+    apart = np.abs(shown[-1].astype(int) - shown[0]).max()
+    assert apart > 200  # the two networks do not agree about the edge
+    steps = [np.abs(b.astype(int) - a).max() for a, b in itertools.pairwise(shown)]
+    assert max(steps) < apart / 10
+    assert steps[-1] == 0
+
+
 @pytest.mark.parametrize("temporal", ["off", "ofd"])
 def test_picture_and_matte_belong_together_over_a_change_of_size(
     make_rig: MakeRig, stamp_engines: Any, temporal: str
@@ -114,11 +160,13 @@ def test_picture_and_matte_belong_together_over_a_change_of_size(
 class Mattes:
     """A matting stage without a thread, and what it gave."""
 
-    def __init__(self, *, temporal: str = "off", skip_unchanged: bool = True) -> None:
+    def __init__(
+        self, *, temporal: str = "off", skip_unchanged: bool = True, size: str = "96x64"
+    ) -> None:
         self.given: list[Any] = []
         self.stats = Stats()
         self.work = MattingWork(
-            ChainSettings(engine="null", temporal=temporal, size=NetworkSize.parse("96x64")),
+            ChainSettings(engine="null", temporal=temporal, size=NetworkSize.parse(size)),
             wake=lambda: None,
             frame_size=lambda: None,
             on_open=lambda _: None,

@@ -188,10 +188,13 @@ def test_a_trial_waits_for_the_rate_of_the_source() -> None:
     assert not pace.tried(0.060, 1, None)
     pace.opened(10.0)
     nothing = Stats(clock=lambda: 0.0)
-    assert not pace.look(nothing, 1, None, 10.1)
-    assert pace.look(nothing, 1, 30.0, 10.2)
-    assert pace.size != AUTO
-    assert not pace.look(nothing, 1, 30.0, 10.3)
+    pace.look(nothing, 1, None, 10.1)
+    assert pace.size == AUTO
+    pace.look(nothing, 1, 30.0, 10.2)
+    chosen = pace.size
+    assert chosen != AUTO
+    pace.look(nothing, 1, 30.0, 10.3)
+    assert pace.size == chosen
 
 
 def test_what_a_trial_finds_fast_enough_stays() -> None:
