@@ -4,7 +4,8 @@ Per pixel, with o the filter's own last result; with `follow`, o[t-1] and a[t+1]
 with the picture's motion:
 
     m    = median(o[t-1], a[t], a[t+1])
-    m    = a[t] where the picture is not that of both neighbours, and the edge around moves
+    m    = a[t] where the picture is not that of both neighbours, and the edge around moves,
+           but for where it goes on its way, and for blots
     o[t] = m + blend (o[t-1] - m) where the picture stood still
 
 One-Frame Delay (MODNet, sec. 4.3) finds a flicker by three thresholds; the median needs none, and
@@ -12,6 +13,11 @@ because it goes on from its own result, no pixel can leave and be back one frame
 picture changes too fast to be followed (a hand that was somewhere else in both neighbours), the
 network's word stands. A room that moves behind a person who does not, as of a camera in a hand,
 changes the picture, but not alpha around the pixel.
+
+Where both neighbours' pictures differ more from each other than either does from this one, the
+picture goes on its way: nothing in it was there and back, so what is in alpha is the network's
+mistake, however fast it moves. And a real there and back is a strip along an edge, as wide as that
+moved, while a network that loses a chest for one frame leaves a blot.
 """
 
 from __future__ import annotations
@@ -21,11 +27,19 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from app.frames import RGB, Alpha, Matte
 from app.registry import option
 from app.temporal.base import temporal_filters
-from app.temporal.motion import MotionFinder, enlarged, small_picture, stillness
+from app.temporal.motion import (
+    Levels,
+    MotionFinder,
+    difference,
+    enlarged,
+    small_picture,
+    stillness,
+)
 from app.temporal.neighbours import OneFrameLater, on_grid_of
 
 # In levels of 0..255, averaged over a few pixels. Below `_UNMOVED` a neighbour is compared in
@@ -38,6 +52,16 @@ _STILL = 3.0
 # this share of the short side: by two to four pixels of 288. Up to once that it does not.
 _MOVES = np.float32(0.08)
 _AROUND = 1 / 12
+# In levels: between once and twice as much the picture is believed to go on its way; it must do so
+# in a window of so many small pixels, because a noisy edge does it here and there.
+_ONWARD = 2.0
+_ONWARD_WINDOW = np.ones((7, 7), np.uint8)
+# A blot is where the median and alpha are so far apart, over more than a square of this share of
+# the short side. From once to twice so many levels the picture was there and back as well: a hand.
+_APART = 0.1
+_BLOT = 1 / 14
+_ALONE = 8.0
+_SOFT = (5, 5)
 
 
 @temporal_filters.register("steady", title="Steady")
@@ -92,9 +116,13 @@ class Steady(OneFrameLater):
         steady = median(was, a, will_be)
         strange = np.maximum(back.unexplained, ahead.unexplained)
         if float(strange.max()) > _STRANGE:
-            known = enlarged(stillness(strange, _STRANGE), a)
+            inner = np.minimum(back.change, ahead.change)
+            alone = inner - difference(last_picture, self._next[1])
+            known = np.maximum(stillness(strange, _STRANGE), _onward(alone))
+            blots = _blots(a, steady, alone)
+            known = known if blots is None else np.maximum(known, blots)
             unmoved = _unmoved(a, on_grid_of(before.alpha, a), on_grid_of(after.alpha, a))
-            steady = blended(a, steady, np.maximum(known, unmoved))
+            steady = blended(a, steady, np.maximum(enlarged(known, a), unmoved))
         if self._blend > 0:
             calm = stillness(back.change, _STILL) * np.float32(self._blend)
             steady = blended(steady, was, enlarged(calm, a))
@@ -107,6 +135,35 @@ def _unmoved(alpha: Alpha, before: Alpha, after: Alpha) -> Alpha:
     side = 2 * round(_AROUND * min(alpha.shape) / 2) + 1
     changes = (cv2.blur(cv2.absdiff(alpha, other), (side, side)) for other in (before, after))
     return np.asarray(np.clip(2 - cv2.max(*changes) / _MOVES, 0, 1), np.float32)
+
+
+def _onward(alone: Levels) -> Alpha:
+    """1 where the picture goes on its way, 0 where it may be there and back; small grid.
+
+    alone: by how much more it differs from its neighbours than these do from each other.
+    """
+    sure = np.asarray(np.clip(-1 - alone / np.float32(_ONWARD), 0, 1), np.float32)
+    return np.asarray(cv2.erode(sure, _ONWARD_WINDOW), np.float32)
+
+
+def _blots(alpha: Alpha, steady: Alpha, alone: Levels) -> Alpha | None:
+    """1 in blots, 0 elsewhere and where the picture was there and back, too; on `alone`'s grid.
+
+    None where there are no blots.
+    """
+    apart = (cv2.absdiff(alpha, steady) > _APART).view(np.uint8)
+    height, width = alone.shape
+    mostly = cv2.resize(apart, (width, height), interpolation=cv2.INTER_AREA)
+    reach = round(_BLOT * min(height, width) / 2)
+    core = cv2.erode(mostly, _square(reach))
+    if cv2.countNonZero(core) == 0:
+        return None
+    blots = cv2.dilate(core, _square(reach + 2)).astype(np.float32)
+    return np.asarray(cv2.min(cv2.blur(blots, _SOFT), stillness(alone, _ALONE)), np.float32)
+
+
+def _square(reach: int) -> npt.NDArray[np.uint8]:
+    return np.ones((2 * reach + 1, 2 * reach + 1), np.uint8)
 
 
 def median(first: Alpha, second: Alpha, third: Alpha) -> Alpha:

@@ -92,6 +92,49 @@ def test_a_hand_that_is_there_for_one_frame_is_kept(spec: str) -> None:
     assert out[2].alpha[:4].max() < 0.05
 
 
+# Lit from one side; and in a checked shirt, which looks alike wherever it is.
+LIT = np.tile(np.linspace(60, 250, 144).astype(np.uint8)[:, None], (180, 1, 3))
+CHECKED = np.kron(RNG.integers(120, 170, (30, 24, 1), np.uint8), np.ones((6, 6, 3), np.uint8))
+
+
+def walking(
+    place: int, index: int, lost: tuple[slice, slice] | None = None, person: np.ndarray = LIT
+) -> Matte:
+    """A person at `place`, in a room of 384x288; part of the matte may be lost."""
+    picture = np.full((288, 384, 3), 30, np.uint8)
+    picture[60:240, place : place + 144] = person
+    alpha = np.zeros((144, 192), np.float32)
+    alpha[30:120, place // 2 : (place + 144) // 2] = 1.0
+    if lost is not None:
+        alpha[lost] = 0.0
+    return matte(alpha, index, picture=picture, shape=(144, 192))
+
+
+@pytest.mark.parametrize("person", [LIT, CHECKED])
+def test_a_chest_that_is_lost_for_one_frame_is_mended_while_the_person_moves(
+    person: np.ndarray,
+) -> None:
+    chest = np.s_[60:90, 75:105]
+    shots = [walking(60 + 20 * n, n, chest if n == 3 else None, person) for n in range(7)]
+    out = through("steady:0", shots)
+    assert out[3].alpha[chest].mean() > 0.9
+    # What moves is left where it is.
+    assert np.abs(out[3].alpha - walking(120, 3).alpha).mean() < 0.005
+
+
+def test_a_thin_flicker_of_what_goes_on_its_way_is_mended_too() -> None:
+    strap = np.s_[40:110, 95:99]
+    shots = [walking(60 + 20 * n, n, strap if n == 3 else None) for n in range(7)]
+    assert through("steady:0", shots)[3].alpha[strap].min() > 0.9
+
+
+def test_who_goes_to_and_fro_is_followed() -> None:
+    places = [100, 124, 148, 126, 104, 120, 146]
+    shots = [walking(place, n) for n, place in enumerate(places)]
+    for shot, out in zip(shots, through("steady:0", shots), strict=True):
+        assert np.abs(out.alpha - shot.alpha).mean() < 0.01
+
+
 def test_following_finds_what_moved() -> None:
     """A textured person moves by some pixels, and the matte drops out for one frame."""
     texture = np.kron(RNG.integers(0, 255, (24, 16, 3), np.uint8), np.ones((6, 6, 1), np.uint8))
