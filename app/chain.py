@@ -75,7 +75,7 @@ class Chain:
     weights: str
     settings: ChainSettings
     delay_frames: int
-    grids: Sequence[str]  # of the network's input: each that was used so far
+    grids: Sequence[str] = ()  # of the network's input: each that was used so far
 
     def grid(self, frame_size: tuple[int, int]) -> Grid:
         return grid_for(frame_size, self.settings.size)
