@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-import cv2
 import numpy as np
 
 from app.frames import RGB, Frame, Matte
@@ -37,11 +37,7 @@ class Alternation:
         self._shown.append((frame, mirrored))
         if not mirrored:
             return frame
-        shown = Frame(_flipped(frame.rgb), frame.index, frame.captured_at)
-        # Cheaper than halving anew.
-        for times, half in tuple(frame.halves.items()):
-            shown.halves[times] = _flipped(half)
-        return shown
+        return replace(frame, mirrored=True)
 
     def out_of(self, mattes: Iterable[Matte]) -> Iterator[Matte]:
         """The engine's mattes, in order, as mattes of the frames that went in."""
@@ -63,7 +59,3 @@ class Alternation:
         if last is None or last.shape != self._last.shape:
             return True
         return float(np.mean(difference(self._last, last) > _CHANGED)) <= _SHARE
-
-
-def _flipped(rgb: RGB) -> RGB:
-    return np.asarray(cv2.flip(rgb, 1), np.uint8)

@@ -27,13 +27,15 @@ class Frame:
     index: counts up from 0 in one source.
     captured_at: seconds. Live: on time.monotonic()'s clock. From a file: the frame's own
         presentation time, so that a variable frame rate survives.
+    mirrored: the network is to see it flipped left to right; `rgb` itself is not.
     halves: `rgb` halved once, twice and so on, as far as anybody wanted it; see app/halving.py.
     """
 
     rgb: RGB
     index: int
     captured_at: float
-    halves: dict[int, RGB] = field(init=False, repr=False, default_factory=dict)
+    mirrored: bool = False
+    halves: dict[int, RGB] = field(repr=False, default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

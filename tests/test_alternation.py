@@ -10,6 +10,7 @@ from app.engines.base import EngineSettings
 from app.engines.null import NullEngine
 from app.frames import Frame, Matte
 from app.matting import Matting
+from app.modnet.preprocess import Grid, fit_frame
 
 RNG = np.random.default_rng(1)
 
@@ -22,8 +23,10 @@ class LeftSided(NullEngine):
         self.seen: list[np.ndarray] = []
 
     def submit(self, frame: Frame) -> None:
-        self.seen.append(frame.rgb)
-        alpha = frame.rgb[..., 0].astype(np.float32) / 255
+        seen = np.empty_like(frame.rgb)
+        fit_frame(frame, Grid(frame.size, frame.size), seen)
+        self.seen.append(seen)
+        alpha = seen[..., 0].astype(np.float32) / 255
         alpha[:, 8:] = 0
         self._ready.append(Matte(frame, alpha))
 
@@ -80,7 +83,12 @@ def test_a_filter_that_is_swapped_under_way_keeps_frames_and_mattes_together() -
     alternation = Alternation()
     shown = frames(5)
     inside = [alternation.into(frame, alternate=at in (0, 1, 4)) for at, frame in enumerate(shown)]
-    mattes = [Matte(frame, frame.rgb[..., 0] / np.float32(255)) for frame in inside]
+    seen = [frame.rgb[:, ::-1] if frame.mirrored else frame.rgb for frame in inside]
+    assert [frame.mirrored for frame in inside] == [False, True, False, False, False]
+    mattes = [
+        Matte(frame, picture[..., 0] / np.float32(255))
+        for frame, picture in zip(inside, seen, strict=True)
+    ]
     for frame, matte in zip(shown, alternation.out_of(mattes), strict=True):
         assert matte.frame is frame
         assert np.array_equal(matte.alpha, frame.rgb[..., 0] / np.float32(255))

@@ -76,7 +76,7 @@ class RememberingEngine(Engine):
 
     def submit(self, frame: Frame) -> None:
         seen = hashlib.blake2b(frame.rgb.tobytes(), digest_size=16).digest()
-        key = self._network, str(self.settings.size), frame.rgb.shape, seen
+        key = self._network, str(self.settings.size), frame.rgb.shape, frame.mirrored, seen
         if self._memory.recall(key) is None:
             self._engine.submit(frame)
             (matte,) = self._engine.drain()

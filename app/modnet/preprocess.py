@@ -129,10 +129,13 @@ def fit_frame(frame: Frame, grid: Grid, out: RGB) -> None:
     interpolation = cv2.INTER_LINEAR
     if shrinks:
         interpolation = cv2.INTER_CUBIC if times else cv2.INTER_AREA
-    if grid.content == grid.padded:
-        cv2.resize(rgb, grid.content, dst=out, interpolation=interpolation)
+    whole = grid.content == grid.padded
+    content = out if whole else np.empty((content_height, content_width, 3), np.uint8)
+    cv2.resize(rgb, grid.content, dst=content, interpolation=interpolation)
+    if frame.mirrored:
+        cv2.flip(content, 1, dst=content)
+    if whole:
         return
-    content = cv2.resize(rgb, grid.content, interpolation=interpolation)
     cv2.copyMakeBorder(
         content,
         0,

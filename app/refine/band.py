@@ -23,13 +23,15 @@ class Fringe:
     """The pixels of a picture whose alpha is unsure, as all of the refinement wants them.
 
     rgb: uint8 (H, W, 3). small: the same, halved. alpha: uint8 (H, W), what says where it is
-    unsure. band: the runs that have such a pixel, and some that are sure.
+    unsure. band: the runs that have such a pixel, and some that are sure. pieces: the same in
+    parts, each with its colours, uint8 (1, n, 3).
     """
 
     rgb: RGB
     small: RGB
     alpha: Alpha8
     band: Runs
+    pieces: tuple[tuple[Runs, RGB], ...]
 
     @classmethod
     def of(cls, rgb: RGB, alpha: Alpha8, *, small: RGB | None = None) -> Fringe:
@@ -38,7 +40,8 @@ class Fringe:
         band = Runs.of((alpha - np.uint8(SURE)) < 256 - 2 * SURE)
         if small is None:
             small = rgb if band.is_empty else halved_to(rgb, SHORT_SIDE)
-        return cls(rgb, small, alpha, band)
+        pieces = tuple((piece, piece.take(rgb)) for piece in band.pieces())
+        return cls(rgb, small, alpha, band, pieces)
 
 
 def unsure(alpha: Bytes) -> Bytes:

@@ -49,12 +49,12 @@ def estimate_foreground(fringe: Fringe, alpha: Alpha8, *, pool: PicturePool | No
     part = np.s_[top:bottom, left:right]
     means = _means(small_rgb[part], small_alpha[part], (wide, narrow))
     estimated = fringe.rgb.copy() if pool is None else pool.copy(fringe.rgb)
-    for piece in fringe.band.pieces():
+    for piece, pixels in fringe.pieces:
         # Where nothing is to be estimated, alpha counts as 1: there F = I.
         sure = cv2.bitwise_not(unsure(piece.take(fringe.alpha)))
         share = np.asarray(cv2.bitwise_or(piece.take(alpha), sure), np.uint8)
         f, b = piece.sample(*means, of=size, at=(left, top))
-        piece.put(estimated, _explained(piece.take(estimated), share, f, b))
+        piece.put(estimated, _explained(pixels, share, f, b))
     return estimated
 
 

@@ -100,11 +100,10 @@ def _lead(out: Alpha8, alpha: Alpha, fringe: Fringe, past: _Past | None) -> None
     left, top, right, bottom = fringe.band.box_on(size, _MARGIN)
     part = np.s_[top:bottom, left:right]
     fitted = _fitted(picture[part], coarse[part])
-    for piece in fringe.band.pieces():
+    for piece, pixels in fringe.pieces:
         (sampled,) = piece.sample(fitted, of=size, at=(left, top))
         # A fourth channel of 255 goes with the offset.
-        colours = cv2.cvtColor(piece.take(fringe.rgb), cv2.COLOR_RGB2RGBA)
-        sampled *= colours
+        sampled *= cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
         red, green, blue, offset = cv2.split(sampled)
         led = np.asarray(cv2.add(cv2.add(red, green), cv2.add(blue, offset)), np.float32)
         base = piece.take(out)

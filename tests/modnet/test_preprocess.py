@@ -1,11 +1,13 @@
 """The grid of 32s that a picture of any shape becomes."""
 
+import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.errors import UsageError
+from app.frames import Frame
 from app.modnet.preprocess import (
     AUTO,
     AUTO_LONG_SIDE,
@@ -14,6 +16,7 @@ from app.modnet.preprocess import (
     NetworkSize,
     crop,
     fit,
+    fit_frame,
     grid_for,
 )
 
@@ -84,6 +87,23 @@ def test_the_padding_repeats_the_last_row_and_column(shape: tuple[int, int]) -> 
     width, height = grid.content
     assert (out[height:, :width] == out[height - 1 : height, :width]).all()
     assert (out[:, width:] == out[:, width - 1 : width]).all()
+
+
+@settings(max_examples=60)
+@given(st.integers(1, 700), st.integers(1, 500), st.sampled_from(["auto", "64x64", "160x96"]))
+def test_a_mirrored_frame_is_fitted_as_its_flipped_picture_is(
+    width: int, height: int, size: str
+) -> None:
+    random = np.random.default_rng(width)
+    rgb = cv2.resize(random.integers(0, 256, (9, 13, 3), np.uint8), (width, height))
+    grid = grid_for((width, height), NetworkSize.parse(size))
+    mirrored, flipped = (np.zeros((*grid.padded[::-1], 3), np.uint8) for _ in range(2))
+    frame = Frame(rgb, 0, 0.0, mirrored=True)
+    fit_frame(frame, grid, mirrored)
+    fit(np.ascontiguousarray(rgb[:, ::-1]), grid, flipped)
+    # Sampling rounds a little otherwise from the other side.
+    assert np.abs(mirrored.astype(int) - flipped).max() <= 2
+    assert np.array_equal(frame.rgb, rgb)
 
 
 def test_cropping_gives_a_copy_of_the_content_within_0_and_1() -> None:
