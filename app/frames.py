@@ -29,6 +29,7 @@ class Frame:
         presentation time, so that a variable frame rate survives.
     mirrored: the network is to see it flipped left to right; `rgb` itself is not.
     halves: `rgb` halved once, twice and so on, as far as anybody wanted it; see app/halving.py.
+    scaled: `rgb` at other sizes (width, height), likewise; see app/temporal/motion.py.
     """
 
     rgb: RGB
@@ -36,6 +37,7 @@ class Frame:
     captured_at: float
     mirrored: bool = False
     halves: dict[int, RGB] = field(repr=False, default_factory=dict)
+    scaled: dict[tuple[int, int], RGB] = field(repr=False, default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:

@@ -30,16 +30,20 @@ _SMALLEST = 32
 
 
 def small_picture(frame: Frame) -> RGB:
-    """The frame's picture with a short side of 144 pixels where it is larger."""
+    """The frame's picture with a short side of 144 pixels where it is larger; made once."""
     rgb = halved_frame(frame, _SHORT_SIDE)
     scale = _SHORT_SIDE / min(rgb.shape[:2])
     if scale >= 1:
         return rgb
     size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
+    known = frame.scaled.get(size)
+    if known is not None:
+        return known
     # Bilinear sampling sees nearly every pixel as long as there are not many more of them.
     near = scale > _NEAR and rgb is not frame.rgb
     how = cv2.INTER_LINEAR if near else cv2.INTER_AREA
-    return np.asarray(cv2.resize(rgb, size, interpolation=how), np.uint8)
+    frame.scaled[size] = small = np.asarray(cv2.resize(rgb, size, interpolation=how), np.uint8)
+    return small
 
 
 def difference(first: RGB, second: RGB) -> Levels:

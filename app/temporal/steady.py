@@ -23,6 +23,7 @@ moved, while a network that loses a chest for one frame leaves a blot.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -121,8 +122,9 @@ class Steady(OneFrameLater):
             known = np.maximum(stillness(strange, _STRANGE), _onward(alone))
             blots = _blots(a, steady, alone)
             known = known if blots is None else np.maximum(known, blots)
-            unmoved = _unmoved(a, on_grid_of(before.alpha, a), on_grid_of(after.alpha, a))
-            steady = blended(a, steady, np.maximum(enlarged(known, a), unmoved))
+            neighbours = on_grid_of(before.alpha, a), on_grid_of(after.alpha, a)
+            unmoved = _unmoved(a, neighbours, known.shape)
+            steady = blended(a, steady, enlarged(np.maximum(known, unmoved), a))
         if self._blend > 0:
             calm = stillness(back.change, _STILL) * np.float32(self._blend)
             steady = blended(steady, was, enlarged(calm, a))
@@ -130,10 +132,19 @@ class Steady(OneFrameLater):
         return Matte(held.frame, steady)
 
 
-def _unmoved(alpha: Alpha, before: Alpha, after: Alpha) -> Alpha:
-    """1 where the edge is in the same place in all three, 0 where it moves, float32 (h, w)."""
-    side = 2 * round(_AROUND * min(alpha.shape) / 2) + 1
-    changes = (cv2.blur(cv2.absdiff(alpha, other), (side, side)) for other in (before, after))
+def _unmoved(alpha: Alpha, neighbours: Sequence[Alpha], shape: tuple[int, ...]) -> Alpha:
+    """1 where the edge is in the same place in all three, 0 where it moves.
+
+    On the small grid, float32 of the `shape` (h, w): the window is so wide that nothing is lost.
+    """
+    side = 2 * round(_AROUND * min(shape) / 2) + 1
+    changes = (
+        cv2.blur(
+            cv2.resize(cv2.absdiff(alpha, other), shape[::-1], interpolation=cv2.INTER_AREA),
+            (side, side),
+        )
+        for other in neighbours
+    )
     return np.asarray(np.clip(2 - cv2.max(*changes) / _MOVES, 0, 1), np.float32)
 
 
@@ -169,10 +180,13 @@ def _square(reach: int) -> npt.NDArray[np.uint8]:
 def median(first: Alpha, second: Alpha, third: Alpha) -> Alpha:
     """Pixel by pixel the middle one of three, float32 (h, w)."""
     low, high = cv2.min(first, second), cv2.max(first, second)
-    return np.asarray(cv2.max(low, cv2.min(high, third)), np.float32)
+    cv2.min(high, third, dst=high)
+    return np.asarray(cv2.max(low, high, dst=low), np.float32)
 
 
 def blended(alpha: Alpha, other: Alpha, weight: Alpha) -> Alpha:
     """alpha + weight (other - alpha), all float32 (h, w) in [0, 1]; never leaves [0, 1]."""
-    step = cv2.multiply(cv2.subtract(other, alpha), weight)
-    return np.asarray(cv2.add(alpha, step).clip(0.0, 1.0), np.float32)
+    step = np.asarray(cv2.subtract(other, alpha), np.float32)
+    step *= weight
+    step += alpha
+    return np.clip(step, 0, 1, out=step)

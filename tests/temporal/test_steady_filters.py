@@ -165,6 +165,8 @@ def test_motion_says_what_it_cannot_explain() -> None:
 def test_a_small_picture_is_small() -> None:
     assert min(small_picture(Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0.0)).shape[:2]) == 144
     assert small_picture(Frame(ROOM, 0, 0.0)) is ROOM
+    frame = Frame(np.zeros((720, 1280, 3), np.uint8), 0, 0.0)
+    assert small_picture(frame) is small_picture(frame)
     assert difference(ROOM, ROOM).max() == 0
 
 
