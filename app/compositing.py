@@ -30,8 +30,7 @@ def blend(foreground: RGB, background: RGB, alpha: Alpha8, *, into: RGB | None =
     blended = np.empty(background.shape, np.uint8) if into is None else into
     np.copyto(blended, background)
     cv2.copyTo(foreground, alpha, blended)
-    # What is neither: the subtraction wraps below zero, so one comparison finds it.
-    for piece in Runs.of((alpha - np.uint8(1)) < 254).pieces():
+    for piece in Runs.between(alpha).pieces():
         weight = cv2.cvtColor(piece.take(alpha), cv2.COLOR_GRAY2RGB)
         part = cv2.multiply(piece.take(foreground), weight, scale=1 / 255)
         cv2.bitwise_not(weight, dst=weight)

@@ -41,10 +41,16 @@ class Runs:
     @classmethod
     def of(cls, mask: npt.NDArray[np.bool_]) -> Runs:
         """The runs that have a pixel in the mask, bool (H, W), C-contiguous."""
-        height, width = mask.shape
-        length = math.gcd(width, _LONGEST)
-        words = mask.reshape(-1).view(f"u{length}")
-        return cls(np.flatnonzero(words != 0), length, (width, height))
+        words = _words_of(mask)
+        return cls(np.flatnonzero(words != 0), words.itemsize, mask.shape[::-1])
+
+    @classmethod
+    def between(cls, alpha: Bytes) -> Runs:
+        """The runs that are not 0 all over, nor 255, of uint8 (H, W), C-contiguous."""
+        words = _words_of(alpha)
+        one = words.dtype.type(1)
+        # What is 255 all over wraps to 0.
+        return cls(np.flatnonzero(words + one > one), words.itemsize, alpha.shape[::-1])
 
     @property
     def is_empty(self) -> bool:
@@ -137,6 +143,11 @@ class Runs:
             if offset:
                 places -= np.float32(offset)
         return x, y
+
+
+def _words_of(picture: npt.NDArray[Any]) -> npt.NDArray[np.unsignedinteger[Any]]:
+    """A picture of bytes, (H, W), as one whole number for each run."""
+    return np.asarray(picture.reshape(-1).view(f"u{math.gcd(picture.shape[1], _LONGEST)}"))
 
 
 @functools.lru_cache(maxsize=8)

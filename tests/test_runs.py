@@ -41,6 +41,17 @@ def test_the_runs_hold_the_mask_and_each_a_pixel_of_it(mask: np.ndarray) -> None
     assert runs.pixels == np.count_nonzero(held)
 
 
+@given(masks(), masks())
+def test_between_are_the_runs_that_are_of_neither_end(mask: np.ndarray, other: np.ndarray) -> None:
+    alpha = np.where(mask, np.uint8(255), np.uint8(0))
+    alpha[: other.shape[0], : other.shape[1]] ^= other[: mask.shape[0], : mask.shape[1]]
+    runs = Runs.between(alpha)
+    words = alpha.reshape(-1, runs.length)
+    assert runs.length == math.gcd(mask.shape[1], 8)
+    ends = (words == 0).all(axis=1) | (words == 255).all(axis=1)
+    assert np.array_equal(runs.at, np.flatnonzero(~ends))
+
+
 @given(masks())
 def test_what_is_taken_are_the_pixels_in_reading_order(mask: np.ndarray) -> None:
     generator = np.random.default_rng(mask.size)
