@@ -78,7 +78,10 @@ def outside_network(chain: Chain, feeder: Feeder) -> float:
     # One after the other, as they come: all at once they would keep their halves.
     for composite in run(frames(), steps):
         if composite.rgb is not None:
-            cv2.cvtColor(composite.rgb, cv2.COLOR_RGB2YUV_I420)
+            height, width = composite.rgb.shape[:2]
+            # It has one chroma for each 2x2 pixels: an odd last row or column stays behind.
+            even = composite.rgb[: height // 2 * 2, : width // 2 * 2]
+            cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
     spent = (time.process_time() - began - fed) / _OUTSIDE_FRAMES
     for step in steps:
         step.reset()

@@ -40,10 +40,10 @@ class Counting:
 SETTINGS = ChainSettings(engine="null", background="color")
 
 
-def measure(counting: Counting) -> float:
+def measure(counting: Counting, *, size: tuple[int, int] = (160, 90)) -> float:
     with open_chain(SETTINGS) as opened:
         chain = Chain((*opened.steps, counting), opened.engine, "none", SETTINGS, 1)
-        return outside_network(chain, Held([np.zeros((90, 160, 3), np.uint8)]))
+        return outside_network(chain, Held([np.zeros((size[1], size[0], 3), np.uint8)]))
 
 
 def test_frames_come_one_by_one_so_that_none_is_kept() -> None:
@@ -56,6 +56,10 @@ def test_frames_come_one_by_one_so_that_none_is_kept() -> None:
 
 def test_what_every_step_costs_is_in_it() -> None:
     assert 0.01 <= measure(Counting(seconds=0.01)) < 0.1
+
+
+def test_frames_of_odd_sizes_can_be_measured() -> None:
+    assert measure(Counting(), size=(161, 91)) > 0
 
 
 def test_the_chain_has_opencv_work_in_its_own_thread() -> None:
