@@ -18,11 +18,12 @@ import numpy.typing as npt
 from app.backgrounds.base import Background, backgrounds
 from app.compositing import blend
 from app.frames import RGB, Alpha8, Cutout
-from app.halving import halved
+from app.halving import half_of, halved
 from app.registry import option
 
 _Picture = TypeVar("_Picture", npt.NDArray[np.uint8], npt.NDArray[np.float32])
-_Planes = npt.NDArray[np.float32]  # (h, w, 4): red, green, blue, each times the weight; the weight
+# (h, w, 4): red, green, blue and white, each times the weight, in 0 to 255.
+_Planes = npt.NDArray[np.float32]
 
 # The frame's short side that `radius` is counted in.
 _REFERENCE = 720
@@ -59,7 +60,7 @@ class Blur(Background):
         width, height = cutout.frame.size
         pixel = min(width, height) / _REFERENCE
         sigma = _SIGMA * self._radius * pixel
-        room, alpha, factor = _shrink(cutout.frame.rgb, cutout.alpha, sigma)
+        room, alpha, factor = _shrink(cutout, sigma)
         cover = _cover(alpha, margin=min(4 * pixel, sigma / 2) / factor)
         if cover.any():
             room = blend(_filled(room, cover), room, cover)
@@ -68,13 +69,13 @@ class Blur(Background):
         return _enlarged_blur(room, rest, (width, height))
 
 
-def _shrink(rgb: RGB, alpha: Alpha8, sigma: float) -> tuple[RGB, Alpha8, int]:
+def _shrink(cutout: Cutout, sigma: float) -> tuple[RGB, Alpha8, int]:
     """Frame and matte on the grid that a blur of `sigma` pixels needs; and its cells' side."""
-    factor = 1
+    alpha, times = cutout.alpha, 0
     # One halving is invisible in whatever is blurred at all; the others wait for their sigma.
-    while 2 * factor <= max(sigma / _CELLS_PER_SIGMA, 2 if sigma > 0.5 else 1):
-        rgb, alpha, factor = halved(rgb), halved(alpha), 2 * factor
-    return rgb, alpha, factor
+    while 2 ** (times + 1) <= max(sigma / _CELLS_PER_SIGMA, 2 if sigma > 0.5 else 1):
+        alpha, times = halved(alpha), times + 1
+    return half_of(cutout.frame, times), alpha, 2**times
 
 
 def _cover(alpha: Alpha8, *, margin: float) -> Alpha8:
@@ -94,27 +95,31 @@ def _filled(room: RGB, cover: Alpha8) -> RGB:
     plain = room
     while min(weight.shape) > _FILL_SIDE:
         clean, weight, plain = halved(clean), halved(weight), halved(plain)
-    planes = np.empty((*weight.shape, 4), np.float32)
-    planes[..., :3] = clean
-    planes[..., :3] += _TRACE * plain
-    planes[..., 3] = weight * np.float32(1 / 255) + np.float32(_TRACE)
-    colours = cv2.convertScaleAbs(_normalised(planes))
+    # In the fourth channel white takes part, which is the weight itself.
+    weighted = cv2.cvtColor(clean, cv2.COLOR_RGB2RGBA)
+    cv2.insertChannel(weight, weighted, 3)
+    planes = cv2.cvtColor(plain, cv2.COLOR_RGB2RGBA).astype(np.float32)
+    planes *= np.float32(_TRACE)
+    planes += weighted
+    colours = _normalised(planes)
     size = cover.shape[1], cover.shape[0]
-    return np.asarray(cv2.resize(colours, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    filled = cv2.cvtColor(cv2.convertScaleAbs(colours), cv2.COLOR_RGBA2RGB)
+    return np.asarray(cv2.resize(filled, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
-def _normalised(planes: _Planes) -> npt.NDArray[np.float32]:
-    """Normalised convolution, (h, w, 3) colour per weight; coarser where there is no weight."""
+def _normalised(planes: _Planes) -> _Planes:
+    """Normalised convolution: colour per weight; coarser where there is no weight."""
     rows, columns = planes.shape[:2]
     if min(rows, columns) <= 2:
         mean = planes.reshape(-1, 4).mean(axis=0)
-        return np.broadcast_to(mean[:3] / mean[3], (rows, columns, 3)).astype(np.float32)
+        return np.broadcast_to(mean * (255 / mean[3]), (rows, columns, 4)).astype(np.float32)
     soft = cv2.GaussianBlur(planes, (0, 0), _FILL_SIGMA, borderType=cv2.BORDER_REPLICATE)
     size = (columns + 2) // 3, (rows + 2) // 3
     coarse = _normalised(np.asarray(cv2.resize(soft, size, interpolation=cv2.INTER_AREA)))
     behind = cv2.resize(coarse, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    share = np.float32(_COARSER)
-    filled: npt.NDArray[np.float32] = (soft[..., :3] + share * behind) / (soft[..., 3:] + share)
+    filled = np.asarray(cv2.scaleAdd(behind, _COARSER, soft), np.float32)
+    weight = np.float32(255) / cv2.extractChannel(filled, 3)
+    filled *= cv2.merge([weight] * 4)
     return filled
 
 
