@@ -12,7 +12,7 @@ from app.backgrounds import create_background
 from app.compositing import Compositing
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.engines.select import open_engine
-from app.errors import WeightsError
+from app.errors import OptionError, WeightsError
 from app.flow import Step
 from app.light.base import create_light
 from app.matte_steps.base import MatteSteps, open_matte_steps
@@ -25,7 +25,7 @@ from app.runtime.memory import keep_freed
 from app.runtime.opencv import work_in_the_callers_thread
 from app.subject.size_policy import SizePolicy
 from app.temporal.base import temporal_filters
-from app.weights import statistics, store
+from app.weights import beside, eight_bit, statistics, store
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +165,7 @@ def open_chain_engine(
 ) -> AbstractContextManager[tuple[Engine, EngineInfo]]:
     """The engine that the settings name, and what it runs on; see `open_engine`."""
     stored = resolve_statistics(settings, weights)
+    rounded = resolve_eight_bit(settings, weights)
     return open_engine(
         settings.engine,
         EngineSettings(
@@ -177,6 +178,8 @@ def open_chain_engine(
             compile=settings.compile,
             statistics=stored.path if stored else None,
             statistics_sha256=stored.sha256 if stored else "",
+            eight_bit=rounded.path if rounded else None,
+            eight_bit_sha256=rounded.sha256 if rounded else "",
         ),
     )
 
@@ -191,6 +194,30 @@ def resolve_statistics(
     if stored is None and settings.norms == "fixed":
         raise WeightsError(
             f"No statistics of {weights.name} are stored; run: python main.py weights calibrate "
-            f"{weights.name} FOLDER"
+            f"FOLDER --weights {weights.name}"
+        )
+    return stored
+
+
+def resolve_eight_bit(
+    settings: ChainSettings, weights: store.WeightsFile | None
+) -> beside.BesideFile | None:
+    """The stored 8-bit form that may be used; None where it must not be, or there is none.
+
+    Raises WeightsError where it was asked for and there is none, OptionError where fixed norms
+    were asked for, too.
+    """
+    wanted = settings.precision == "int8"
+    if weights is None or settings.precision not in ("auto", "int8"):
+        return None
+    if settings.norms == "fixed":
+        if wanted:
+            raise OptionError("8-bit integers go with exact norms; leave --norms fixed out.")
+        return None
+    stored = eight_bit.find(weights.sha256)
+    if stored is None and wanted:
+        raise WeightsError(
+            f"No 8-bit form of {weights.name} is stored; run: python main.py weights quantise "
+            f"FOLDER --weights {weights.name}"
         )
     return stored

@@ -99,7 +99,7 @@ class LiveSettings(Settings):
     weights: str = DEFAULT
     engine: str = "auto"
     device: str = "auto"
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = "auto"
     size: str = "auto"
     size_follows_subject: bool = False
     in_flight: int = Field(default=1, ge=1, le=4)

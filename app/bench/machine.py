@@ -5,11 +5,22 @@ from __future__ import annotations
 import os
 import platform
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
+from app.engines.processor import name_and_flags
+
 # What multiplies for the network: from plain vectors to a matrix unit for bfloat16.
-_FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16", "amx_int8", "asimd", "bf16")
+_FLAGS = (
+    "avx2",
+    "avx512f",
+    "avx512_vnni",
+    "avx_vnni",
+    "avx512_bf16",
+    "amx_bf16",
+    "amx_int8",
+    "asimd",
+    "bf16",
+)
 _PACKAGES = ("openvino", "torch", "onnxruntime", "numpy", "opencv-python")
 
 
@@ -17,7 +28,7 @@ def describe() -> dict[str, Any]:
     """Plain values that JSON can hold."""
     import psutil
 
-    name, flags = _processor()
+    name, flags = name_and_flags()
     return {
         "processor": name,
         "cores": _usable_cores(),
@@ -28,18 +39,6 @@ def describe() -> dict[str, Any]:
         "packages": {name: version for name in _PACKAGES if (version := _version(name))},
         "load": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
     }
-
-
-def _processor() -> tuple[str, frozenset[str]]:
-    about = Path("/proc/cpuinfo")
-    if not about.is_file():
-        return platform.processor() or platform.machine(), frozenset()
-    values: dict[str, str] = {}
-    for line in about.read_text().splitlines():
-        key, _, value = line.partition(":")
-        values.setdefault(key.strip(), value.strip())
-    flags = values.get("flags", values.get("Features", ""))
-    return values.get("model name", platform.machine()), frozenset(flags.split())
 
 
 def _usable_cores() -> int:

@@ -47,7 +47,7 @@ Device = Annotated[
 Precision = Annotated[
     str,
     typer.Option(
-        metavar="auto|float32|bfloat16|float16",
+        metavar="auto|float32|bfloat16|float16|int8",
         help="The network's arithmetic; auto is what the device does fastest without harm.",
         rich_help_panel=_PANEL,
     ),
@@ -215,9 +215,9 @@ def _settings(
 
     if refine not in (None, "on", "off"):
         raise UsageError(f"--refine is {refine!r}; it may be on or off.")
-    if precision not in ("auto", "float32", "bfloat16", "float16"):
+    if precision not in ("auto", "float32", "bfloat16", "float16", "int8"):
         raise UsageError(
-            f"--precision is {precision!r}; it may be auto, float32, bfloat16 or float16."
+            f"--precision is {precision!r}; it may be auto, float32, bfloat16, float16 or int8."
         )
     if norms not in (None, "auto", "exact", "fixed"):
         raise UsageError(f"--norms is {norms!r}; it may be auto, exact or fixed.")

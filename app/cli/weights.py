@@ -187,6 +187,33 @@ def heads(
         )
 
 
+@weights.command()
+def quantise(
+    places: Annotated[
+        list[str], typer.Argument(metavar="CLIP|PICTURE|FOLDER...", show_default=False)
+    ],
+    name: Annotated[
+        str | None,
+        typer.Option("--weights", metavar="NAME|FILE", help="Which weights; else the default."),
+    ] = None,
+) -> None:
+    """Store a model's 8-bit form, from pictures of people, for processors with VNNI or AMX.
+
+    It then takes two thirds of the time. A few frames of each clip are looked at. It counts for
+    exactly this file of weights, and is used from then on where the processor multiplies such
+    integers.
+    """
+    from rich.console import Console
+
+    from app.modnet.quantise import quantise as run
+    from app.weights import store
+
+    chosen = store.resolve(name or store.DEFAULT)
+    with Console(stderr=True).status("Measuring") as status:
+        made = run(chosen, places, progress=lambda seen: status.update(f"Measuring: {seen} seen"))
+    typer.echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
+
+
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps({"weights": [_as_json(line) for line in lines]}))

@@ -23,12 +23,15 @@ class EngineSettings:
         weights_sha256 identifies it in caches.
     device: "auto", or one of the engine's own words: cpu, cuda, cuda:1, mps, xpu, gpu, npu.
     size: the network's input size.
-    precision: "auto" (what the device does fastest without harm), float32, bfloat16 or float16.
+    precision: "auto" (what the device does fastest without harm), float32, bfloat16, float16 or
+        int8.
     in_flight: how many frames may be computed at once. Two give the best throughput, one the
         least delay.
     compile: torch compiles the network first, which takes a minute; others do so anyway.
     statistics: a file of fixed statistics for the instance norms, or None for the picture's own;
         statistics_sha256 identifies it in caches.
+    eight_bit: a file with the weights' 8-bit form, which int8 needs and auto takes where the
+        processor multiplies such integers; eight_bit_sha256 identifies it in caches.
     """
 
     weights: Path | None
@@ -40,6 +43,8 @@ class EngineSettings:
     compile: bool = False
     statistics: Path | None = None
     statistics_sha256: str = ""
+    eight_bit: Path | None = None
+    eight_bit_sha256: str = ""
 
     @property
     def norms(self) -> str:

@@ -26,6 +26,7 @@ from typing import Any
 from typing_extensions import Self
 
 from app import places
+from app.engines import processor
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.errors import EngineError, EngineUnavailable, MattecamError
 from app.frames import RGB, Frame, Matte
@@ -38,6 +39,8 @@ _DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 # A conversion in progress, and when it cannot be that any more, in seconds.
 _CONVERTING, _STALE = ".converting-", 3600
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
+# In this order, where nothing was asked for.
+_FASTEST = ("int8", "bfloat16", "float16", "float32")
 # Compiled networks kept ready: a folder of pictures may bring many sizes, each costs memory.
 _KEPT_GRIDS = 3
 
@@ -86,6 +89,7 @@ class OpenVINOEngine(Engine):
         self._core: Any = None
         self._model_path: Path | None = None
         self._info: EngineInfo | None = None
+        self._hint = "f32"
         self._compiled: OrderedDict[Grid, _Compiled] = OrderedDict()
         self._in_flight: deque[_InFlight] = deque()
         self._ready: list[Matte] = []
@@ -115,8 +119,15 @@ class OpenVINOEngine(Engine):
         precision = self._pick_precision(device)
         name = str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
         self._info = EngineInfo(
-            "openvino", device.lower(), name, precision, norms=self.settings.norms
+            "openvino",
+            device.lower(),
+            name,
+            precision,
+            norms="exact" if precision == "int8" else self.settings.norms,
         )
+        # What is no integer in the 8-bit form, such as the interpolations.
+        rest = self._native(device) if precision == "int8" else (precision,)
+        self._hint = next(_PRECISIONS[one] for one in _FASTEST if one in rest and one != "int8")
         self._model_path = self._converted()
         self._core.set_property({"CACHE_DIR": str(self._model_path.parent)})
         return self
@@ -153,28 +164,45 @@ class OpenVINOEngine(Engine):
 
     def _pick_precision(self, device: str) -> str:
         wanted = self.settings.precision
-        can = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
-        native = {
-            "float32": True,
-            # The CPU plug-in lists BF16 only where the CPU multiplies it natively.
-            "bfloat16": "BF16" in can,
-            "float16": device != "CPU" and "FP16" in can,
-        }
+        native = self._native(device)
         if wanted == "auto":
-            return next(p for p in ("bfloat16", "float16", "float32") if native[p])
-        if not native[wanted]:
+            there = {*native, "int8"} if self._may_be_int8(device) else native
+            return next(precision for precision in _FASTEST if precision in there)
+        if wanted == "int8":
+            # Asked for by name it is used where it runs at all; slower is not wrong.
+            if device != "CPU" or self.settings.eight_bit is None:
+                raise EngineUnavailable(
+                    f"There is nothing in 8-bit integers for {device}: choose --precision float32."
+                )
+        elif wanted not in native:
             raise EngineUnavailable(
                 f"{device} has no native {wanted} arithmetic: choose --precision float32."
             )
         return wanted
 
+    def _native(self, device: str) -> frozenset[str]:
+        can = self._core.get_property(device, "OPTIMIZATION_CAPABILITIES")
+        native = {"float32"}
+        # The CPU plug-in lists BF16 only where the CPU multiplies it natively.
+        if "BF16" in can:
+            native.add("bfloat16")
+        if device != "CPU" and "FP16" in can:
+            native.add("float16")
+        return frozenset(native)
+
+    def _may_be_int8(self, device: str) -> bool:
+        there = self.settings.eight_bit is not None
+        return there and device == "CPU" and processor.multiplies_int8()
+
     def _converted(self) -> Path:
         """The cached OpenVINO form of the weights, made now where it is not there yet."""
         import openvino
 
+        in_8_bits = self.info.precision == "int8"
+        form = self.settings.eight_bit if in_8_bits else self.settings.statistics
         parts = (
             self.settings.weights_sha256,
-            self.settings.statistics_sha256,
+            self.settings.eight_bit_sha256 if in_8_bits else self.settings.statistics_sha256,
             REVISION,
             openvino.__version__,
         )
@@ -195,7 +223,7 @@ class OpenVINOEngine(Engine):
                 "or name another one in MATTECAM_CACHE."
             ) from error
         try:
-            _convert_in_child(self.weights, partial / path.name, self.settings.statistics)
+            _convert_in_child(self.weights, partial / path.name, form, in_8_bits)
             try:
                 partial.rename(folder)
             except OSError:
@@ -228,7 +256,7 @@ class OpenVINOEngine(Engine):
         count = self.settings.in_flight
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY" if count == 1 else "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": _PRECISIONS[self.info.precision],
+            "INFERENCE_PRECISION_HINT": self._hint,
         }
         if self.info.device == "cpu":
             options["NUM_STREAMS"] = count
@@ -306,12 +334,12 @@ def clear_left_over(cache: Path) -> None:
                 shutil.rmtree(partial, ignore_errors=True)
 
 
-def _convert_in_child(source: Path, target: Path, statistics: Path | None) -> None:
+def _convert_in_child(source: Path, target: Path, form: Path | None, in_8_bits: bool) -> None:
     """Converts in a process of its own, so that torch's memory is given back afterwards."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     child = context.Process(
-        target=_child, args=(theirs, source, target, statistics), name="convert weights"
+        target=_child, args=(theirs, source, target, form, in_8_bits), name="convert weights"
     )
     child.start()
     theirs.close()
@@ -329,11 +357,16 @@ def _convert_in_child(source: Path, target: Path, statistics: Path | None) -> No
         raise failure
 
 
-def _child(answer: Connection, source: Path, target: Path, statistics: Path | None) -> None:
+def _child(
+    answer: Connection, source: Path, target: Path, form: Path | None, in_8_bits: bool
+) -> None:
     from app.modnet import convert
 
     try:
-        convert.to_openvino(source, target, statistics)
+        if in_8_bits and form is not None:
+            convert.to_openvino(source, target, eight_bit=form)
+        else:
+            convert.to_openvino(source, target, statistics=form)
     except (MattecamError, OSError) as error:
         answer.send(error)
     except KeyboardInterrupt:

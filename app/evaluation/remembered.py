@@ -31,7 +31,7 @@ class Memory:
         self, settings: ChainSettings, weights: store.WeightsFile | None
     ) -> Iterator[tuple[Engine, EngineInfo]]:
         with open_chain_engine(settings, weights) as (engine, info):
-            network = weights.sha256 if weights else "", info.norms
+            network = weights.sha256 if weights else "", info.precision, info.norms
             yield RememberingEngine(engine, self, (info.engine, *network)), info
 
     def recall(self, key: Hashable) -> Alpha | None:

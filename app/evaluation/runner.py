@@ -83,7 +83,8 @@ def plain(settings: ChainSettings) -> ChainSettings:
         weights=store.PLAIN,
         engine=settings.engine,
         device=settings.device,
-        precision=settings.precision,
+        # The 8-bit form is one of the things that it is compared with.
+        precision="auto" if settings.precision == "int8" else settings.precision,
         size=settings.size,
         in_flight=settings.in_flight,
         compile=settings.compile,

@@ -25,7 +25,7 @@ class EnginePanel(Panel):
         self.precision = Choice(
             [
                 (name, self.tr("Automatic") if name == "auto" else name)
-                for name in ("auto", "float32", "bfloat16", "float16")
+                for name in ("auto", "int8", "float32", "bfloat16", "float16")
             ]
         )
         self.norms = Choice(

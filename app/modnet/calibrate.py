@@ -37,7 +37,7 @@ def calibrate(
 
     def counted() -> Iterator[RGB]:
         nonlocal seen
-        for picture in _pictures(places):
+        for picture in pictures_of(places):
             seen += 1
             progress(seen)
             yield picture
@@ -51,7 +51,8 @@ def calibrate(
     return stored.StatisticsFile(target, store.sha256_of(target), seen)
 
 
-def _pictures(places: Sequence[str]) -> Iterator[RGB]:
+def pictures_of(places: Sequence[str]) -> Iterator[RGB]:
+    """A few frames of each clip, and the pictures; uint8 (H, W, 3). Raises InputError."""
     for place in places:
         folder = Path(place)
         if not os.path.isdir(folder):

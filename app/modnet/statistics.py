@@ -59,7 +59,7 @@ def measure(network: MODNet, pictures: Iterable[RGB], sizes: Iterable[NetworkSiz
         with torch.inference_mode():
             for picture in pictures:
                 for size in boxes:
-                    network(_as_input(picture, size))
+                    network(as_input(picture, size))
                     seen += 1
     finally:
         for handle in handles:
@@ -69,7 +69,8 @@ def measure(network: MODNet, pictures: Iterable[RGB], sizes: Iterable[NetworkSiz
     return {name: total / seen for name, total in sums.items()}
 
 
-def _as_input(picture: RGB, size: NetworkSize) -> Tensor:
+def as_input(picture: RGB, size: NetworkSize) -> Tensor:
+    """What the network takes in of uint8 (h, w, 3): float32 (1, 3, H, W) in [-1, 1]."""
     grid = grid_for((picture.shape[1], picture.shape[0]), size)
     width, height = grid.padded
     fitted = torch.empty((height, width, 3), dtype=torch.uint8)

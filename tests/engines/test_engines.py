@@ -78,7 +78,7 @@ class TestEveryEngine:
         assert info.engine == name
         assert info.device
         assert info.device_name
-        assert info.precision in ("float32", "bfloat16", "float16")
+        assert info.precision in ("float32", "bfloat16", "float16", "int8")
 
     def test_what_it_runs_on_is_among_its_devices(self, name: str, settings) -> None:
         with open_engine(name, settings) as (engine, info):

@@ -48,7 +48,7 @@ def test_auto_takes_them_where_there_are_any_and_fixed_asks_for_them(folder: Pat
     settings = ChainSettings()
     fixed, exact = replace(settings, norms="fixed"), replace(settings, norms="exact")
     assert resolve_statistics(settings, weights("abc")) is None
-    with pytest.raises(WeightsError, match="weights calibrate mine"):
+    with pytest.raises(WeightsError, match="calibrate FOLDER --weights mine"):
         resolve_statistics(fixed, weights("abc"))
     write(folder / "mine.statistics", "abc")
     for one in (settings, fixed):
