@@ -3,7 +3,8 @@
 He, Sun and Tang, "Guided image filtering", PAMI 2013, eq. 19 and 20, with a colour guide; He and
 Sun, "Fast guided filter", 2015: around each pixel alpha is taken as linear in the picture's
 colours, a . I + b. The coefficients are fitted on a small grid, where they are smooth, and used at
-the frame's size, where the picture has what the network never saw. Only the band is changed.
+the frame's size, where the picture has what the network never saw. Only the band is changed, and
+only as far as colours tell the person from the room there; see `_told_apart`.
 
 The picture's noise, and a room that moves behind a still edge, would make the led edge flicker
 where the matte does not. So the step from the enlarged alpha e to the led one changes slowly, as
@@ -14,6 +15,7 @@ long as e stays as it was:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,9 +29,13 @@ from app.refine.band import SHORT_SIDE, Fringe, unsure
 from app.runs import Bytes, Float, Runs
 from app.temporal.neighbours import LONGEST_STEP
 
-_WINDOW = (3, 3)
-# What two windows reach to beyond the band.
-_MARGIN = 2
+# What the line is fitted in: four numbers from the nine pixels of a smaller window would fit
+# anything. And what its coefficients are averaged over.
+_WINDOW, _AVERAGED = (5, 5), (3, 3)
+# Where the colours of person and room are looked at, on a grid half as fine.
+_AROUND = (9, 9)
+# How far beyond the band the small picture is looked at.
+_MARGIN = 5
 # Added to the colours' variance: a contrast of one hundredth leads nothing, for noise has as much.
 _FLOOR = np.float32((255 / 100) ** 2)
 # How much of the led alpha is taken, the rest being the enlarged one. More has a little less error
@@ -37,11 +43,20 @@ _FLOOR = np.float32((255 / 100) ** 2)
 _SHARE = 0.55
 # That much of it for each alpha (1 - alpha), until the share is full.
 _TRUST = 6.0
+# From once to twice this share of the squared contrast between person and room, the variance of
+# the room's own colours makes colour tell nothing.
+_CLUTTER = np.float32(0.5)
 # How much of the last step stays where the edge does. Flicker falls to a quarter of what it is
 # without; more keeps hair behind that moves.
 _KEPT = 0.7
 # The edge moved where the enlarged alpha differs by so many levels from the last one.
 _MOVED = 25.5
+
+_TRACE = np.float32(1e-3)  # of one of the two, where there is none of it
+_LEVEL = np.float32(1.0)  # so that nothing is not taken for contrast
+_SUM = np.ones((1, 3), np.float32)
+
+Words = npt.NDArray[np.uint16]
 
 _LEVELS = np.arange(256) / 255
 # By the enlarged alpha's level: full trust in the middle of the edge, none where it is nearly sure,
@@ -99,25 +114,27 @@ def _lead(out: Alpha8, alpha: Alpha, fringe: Fringe, past: _Past | None) -> None
     coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
     left, top, right, bottom = fringe.band.box_on(size, _MARGIN)
     part = np.s_[top:bottom, left:right]
-    fitted = _fitted(picture[part], coarse[part])
+    line, told = _fitted(picture[part], coarse[part])
     for piece, pixels in fringe.pieces:
-        (sampled,) = piece.sample(fitted, of=size, at=(left, top))
+        sampled, believed = piece.sample(line, told, of=size, at=(left, top))
         # A fourth channel of 255 goes with the offset.
         sampled *= cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
         red, green, blue, offset = cv2.split(sampled)
         led = np.asarray(cv2.add(cv2.add(red, green), cv2.add(blue, offset)), np.float32)
         base = piece.take(out)
-        piece.put(out, _nearer(led, base, piece, past))
+        piece.put(out, _nearer(led, base, believed, piece, past))
 
 
-def _nearer(led: Float, base: Bytes, piece: Runs, past: _Past | None) -> Bytes:
+def _nearer(led: Float, base: Bytes, believed: Float, piece: Runs, past: _Past | None) -> Bytes:
     """What becomes of the piece's pixels, uint8 (1, n).
 
     led: float32 (1, n) in levels, which is written to. base: the enlarged alpha there, uint8.
+    believed: how far the led one is to be, float32 (1, n) in [0, 1].
     """
     np.clip(led, 0, 255, out=led)
     led -= base
     led *= cv2.LUT(base, _TRUST_AT)
+    led *= believed
     if past is not None:
         then = piece.take(past.enlarged)
         step = np.asarray(cv2.subtract(piece.take(past.led), then, dtype=cv2.CV_32F), np.float32)
@@ -128,18 +145,25 @@ def _nearer(led: Float, base: Bytes, piece: Runs, past: _Past | None) -> Bytes:
     return np.asarray(cv2.copyTo(moved, unsure(base), base), np.uint8)
 
 
-def _fitted(picture: RGB, alpha: Alpha) -> Float:
-    """a (three channels) and b / 255, float32 (h, w, 4), of alpha = a . I + b, all in levels."""
+def _fitted(picture: RGB, alpha: Alpha) -> tuple[Float, Float]:
+    """The line alpha = a . I + b, all in levels, and how far it is to be believed.
+
+    a (three channels) and b / 255, float32 (h, w, 4); float32 (h, w) in [0, 1].
+    """
     levels = alpha * np.float32(255)
     r, g, b = (np.asarray(plane, np.uint8) for plane in cv2.split(picture))
-    mean_r, mean_g, mean_b, mean = _mean(r), _mean(g), _mean(b), _mean(levels)
+    mean_r, mean_g, mean_b, mean = (_mean(plane) for plane in (r, g, b, levels))
     # The covariances; products of colours are whole numbers of 16 bits.
-    rr = _mean(_product(r, r)) - mean_r * mean_r + _FLOOR
-    gg = _mean(_product(g, g)) - mean_g * mean_g + _FLOOR
-    bb = _mean(_product(b, b)) - mean_b * mean_b + _FLOOR
-    rg = _mean(_product(r, g)) - mean_r * mean_g
-    rb = _mean(_product(r, b)) - mean_r * mean_b
-    gb = _mean(_product(g, b)) - mean_g * mean_b
+    squares = _product(r, r), _product(g, g), _product(b, b)
+    mixed = _product(r, g), _product(g, b), _product(b, r)
+    rr, gg, bb = (_mean(square) for square in squares)
+    rg, gb, rb = (_mean(product) for product in mixed)
+    rr -= mean_r * mean_r - _FLOOR
+    gg -= mean_g * mean_g - _FLOOR
+    bb -= mean_b * mean_b - _FLOOR
+    rg -= mean_r * mean_g
+    rb -= mean_r * mean_b
+    gb -= mean_g * mean_b
     a_r = _mean(levels * r) - mean_r * mean
     a_g = _mean(levels * g) - mean_g * mean
     a_b = _mean(levels * b) - mean_b * mean
@@ -163,13 +187,58 @@ def _fitted(picture: RGB, alpha: Alpha) -> Float:
     offset -= a_g * mean_g
     offset -= a_b * mean_b
     offset *= np.float32(1 / 255)
-    return _mean(np.asarray(cv2.merge([a_r, a_g, a_b, offset]), np.float32))
+    line = np.asarray(_mean(cv2.merge([a_r, a_g, a_b, offset]), _AVERAGED), np.float32)
+    return line, _told_apart(picture, alpha, squares, mixed)
 
 
-def _product(one: Bytes, other: Bytes) -> npt.NDArray[np.uint16]:
+def _told_apart(
+    picture: RGB, alpha: Alpha, squares: Sequence[Words], mixed: Sequence[Words]
+) -> Float:
+    """How well colour tells the person from the room around a pixel, float32 (h, w) in [0, 1].
+
+    With F and B the mean colours of person and room, weighted by alpha and 1 - alpha, and V the
+    variance of the room's colours along F - B: all as long as V is less than half of |F - B|^2,
+    nothing from that itself on. A dark jacket before books of which every other one is as dark has
+    just that; there the books' edges would draw spikes into the jacket's.
+
+    squares, mixed: the products of red, green and blue with themselves, and of each with the next.
+    """
+    height, width = alpha.shape
+    half = max(1, width // 2), max(1, height // 2)
+
+    def shrunk(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA))
+
+    weight, colours = shrunk(alpha), shrunk(picture).astype(np.float32)
+    person = np.maximum(_mean(weight, _AROUND), _TRACE)
+    room = np.maximum(1 - person, _TRACE)
+    persons, rooms = cv2.merge([person] * 3), cv2.merge([room] * 3)
+    of_person = _mean(cv2.multiply(colours, cv2.merge([weight] * 3)), _AROUND)
+    mean = cv2.divide(cv2.subtract(_mean(colours, _AROUND), of_person), rooms)
+    apart = cv2.subtract(cv2.divide(of_person, persons), mean)
+    distance = cv2.transform(cv2.multiply(apart, apart), _SUM) + _LEVEL
+    # (F - B)^T E (F - B) - ((F - B) . B)^2 with E the mean of the products over the room. They are
+    # made smaller only now: fine stripes are contrast, too.
+    elsewhere = cv2.merge([1 - weight] * 3)
+    red, green, blue = cv2.split(apart)
+    along = cv2.multiply(apart, cv2.merge([green, blue, red]), scale=2)
+    variance = np.zeros_like(weight)
+    for products, by in ((squares, cv2.multiply(apart, apart)), (mixed, along)):
+        small = shrunk(cv2.merge(products)).astype(np.float32)
+        there = cv2.divide(_mean(cv2.multiply(small, elsewhere), _AROUND), rooms)
+        variance += cv2.transform(cv2.multiply(there, by), _SUM)
+    across = cv2.transform(cv2.multiply(apart, mean), _SUM)
+    variance -= across * across
+    told = 2 - variance / (_CLUTTER * distance * distance)
+    return np.asarray(
+        cv2.resize(np.clip(told, 0, 1), (width, height), interpolation=cv2.INTER_LINEAR), np.float32
+    )
+
+
+def _product(one: Bytes, other: Bytes) -> Words:
     return np.asarray(np.multiply(one, other, dtype=np.uint16))
 
 
-def _mean(values: npt.NDArray[Any]) -> Float:
+def _mean(values: npt.NDArray[Any], window: tuple[int, int] = _WINDOW) -> Float:
     """Over the window, float32, whatever the values are."""
-    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, _WINDOW), np.float32)
+    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, window), np.float32)

@@ -120,21 +120,28 @@ class Plain:
         size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
         guide = cv2.resize(fringe.small, size, interpolation=cv2.INTER_LINEAR) / 255.0
         coarse = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(float)
-        mean, mean_a = window(guide), window(coarse)
-        spread = window(guide[..., :, None] * guide[..., None, :])
+        mean, mean_a = window(guide, 5), window(coarse, 5)
+        spread = window(guide[..., :, None] * guide[..., None, :], 5)
         spread -= mean[..., :, None] * mean[..., None, :]
         spread += 1e-4 * np.eye(3)
-        with_a = window(guide * coarse[..., None]) - mean * mean_a[..., None]
+        with_a = window(guide * coarse[..., None], 5) - mean * mean_a[..., None]
         slopes = np.linalg.solve(spread, with_a[..., None])[..., 0]
         offset = mean_a - (slopes * mean).sum(axis=-1)
-        planes = window(np.dstack([slopes, offset]))
+        told = np.ones(coarse.shape)
+        if not fringe.band.is_empty:
+            left, top, right, bottom = fringe.band.box_on(size, 5)
+            part = np.s_[top:bottom, left:right]
+            told[part] = told_apart(np.rint(guide[part] * 255).astype(np.uint8), coarse[part])
+        planes = window(np.dstack([slopes, offset]), 3)
         everywhere = Runs.of(np.ones(enlarged.shape, bool))
-        pieces = [piece.sample(planes.astype(np.float32))[0] for piece in everywhere.pieces()]
-        sampled = np.concatenate(pieces, axis=1).reshape(*enlarged.shape, 4)
+        smalls = planes.astype(np.float32), told.astype(np.float32)
+        pieces = [piece.sample(*smalls) for piece in everywhere.pieces()]
+        sampled, believed = (np.concatenate(both, axis=1) for both in zip(*pieces, strict=True))
+        sampled = sampled.reshape(*enlarged.shape, 4)
         led = (sampled[..., :3] * fringe.rgb).sum(axis=-1) + 255 * sampled[..., 3]
         base = enlarged.astype(float)
         trust = np.minimum(6 * base * (255 - base) / 255**2, 0.55)
-        step = trust * (np.clip(led, 0, 255) - base)
+        step = trust * believed.reshape(base.shape) * (np.clip(led, 0, 255) - base)
         if self.past is not None:
             then, was_led = self.past
             kept = np.maximum(0, 0.7 * (1 - np.abs(then - base) / 25.5))
@@ -143,13 +150,42 @@ class Plain:
         return np.where(band, np.clip(base + step, 0, 255), base)
 
 
-def window(values: np.ndarray) -> np.ndarray:
-    """The mean over 3x3, mirrored at the border, in float64; any number of channels."""
+def window(values: np.ndarray, side: int) -> np.ndarray:
+    """The mean over a square, mirrored at the border, in float64; any number of channels."""
     channels = values.reshape(*values.shape[:2], -1)
     means = [
-        cv2.blur(np.ascontiguousarray(channels[..., i]), (3, 3)) for i in range(channels.shape[2])
+        cv2.blur(np.ascontiguousarray(channels[..., i], float), (side, side))
+        for i in range(channels.shape[2])
     ]
     return np.stack(means, axis=-1).reshape(values.shape)
+
+
+def told_apart(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
+    """The room's variance along F - B as a share of |F - B|^2: 1 up to one half, 0 from 1 on."""
+    half = max(1, alpha.shape[1] // 2), max(1, alpha.shape[0] // 2)
+
+    def small(values: np.ndarray) -> np.ndarray:
+        planes = values.reshape(*values.shape[:2], -1)
+        halved = [
+            cv2.resize(np.ascontiguousarray(planes[..., i]), half, interpolation=cv2.INTER_AREA)
+            for i in range(planes.shape[2])
+        ]
+        return np.stack(halved, axis=-1).reshape(half[1], half[0], *values.shape[2:])
+
+    weight, colours = small(alpha), small(picture).astype(float)
+    fine = picture.astype(float)
+    products = small((fine[..., :, None] * fine[..., None, :]).reshape(*alpha.shape, 9))
+    person = np.maximum(window(weight, 9), 1e-3)
+    room = np.maximum(1 - person, 1e-3)
+    of_person = window(colours * weight[..., None], 9)
+    of_room = (window(colours, 9) - of_person) / room[..., None]
+    spread = window(products * (1 - weight[..., None]), 9) / room[..., None]
+    spread = spread.reshape(*spread.shape[:2], 3, 3) - of_room[..., :, None] * of_room[..., None, :]
+    apart = of_person / person[..., None] - of_room
+    along = np.einsum("...i,...ij,...j", apart, spread, apart)
+    told = np.clip(2 - along / (0.5 * ((apart**2).sum(axis=-1) + 1) ** 2), 0, 1)
+    size = alpha.shape[1], alpha.shape[0]
+    return cv2.resize(told, size, interpolation=cv2.INTER_LINEAR).reshape(alpha.shape)
 
 
 @settings(max_examples=30)
@@ -249,3 +285,41 @@ def test_what_is_remembered_never_leaves_the_scale(values: list[int]) -> None:
         # Beyond the scale it would come out at the other end.
         far = np.abs(led.astype(int) - plainly.astype(int)).max()
         assert far <= 0.55 * 255 + 2
+
+
+def shoulder(jacket: tuple[int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A level shoulder before books: picture, 360 rows, and the network's soft edge, 144 rows."""
+    picture = np.zeros((360, 640, 3), np.uint8)
+    books = np.where(np.arange(640) // 6 % 2 == 0, 25, 170)
+    picture[:] = books[None, :, None]
+    picture[180:] = jacket
+    rows = np.arange(144, dtype=np.float32)
+    alpha = np.clip((rows - 71.5) / 5 + 0.5, 0, 1)
+    return picture, np.tile(alpha[:, None], (1, 256)).astype(np.float32)
+
+
+def spikes(jacket: tuple[int, int, int]) -> float:
+    """By how much alpha goes up and down along the shoulder, in levels."""
+    picture, alpha = shoulder(jacket)
+    led = lead_once(alpha, enlarge(alpha, (640, 360)), picture)
+    return float(led[165:195, 60:580].astype(float).std(axis=1).max())
+
+
+def test_a_dark_jacket_gets_no_spikes_from_books_that_are_partly_as_dark() -> None:
+    assert spikes((25, 25, 25)) < 12
+
+
+def test_where_colours_tell_nothing_alpha_stays() -> None:
+    picture, alpha = shoulder((25, 25, 25))
+    large = enlarge(alpha, (640, 360))
+    led = lead_once(alpha, large, picture)
+    assert np.abs(led.astype(float) - large).mean(axis=1).max() < 12
+
+
+def test_a_jacket_of_another_colour_is_led_all_the_same() -> None:
+    picture, alpha = shoulder((220, 60, 40))
+    large = enlarge(alpha, (640, 360))
+    led = lead_once(alpha, large, picture)
+    truth = np.where(np.arange(360) >= 180, 255.0, 0.0)[:, None]
+    before, after = np.abs(large - truth).mean(), np.abs(led - truth).mean()
+    assert after < 0.85 * before
