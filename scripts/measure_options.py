@@ -198,7 +198,7 @@ def size_table_of(
             means = []
             for name in ("mad", "dtssd"):
                 known = [r[3][name][r[2] if at is None else at] for r in kept if name in r[3]]
-                means.append(f"{geometric_mean(known) or 0:.3f}")
+                means += [f"{geometric_mean(known):.3f}"] if known else []
             worst = max(r[3]["mad"][r[2] if at is None else at] for r in kept)
             cells.append(f"{' '.join(means)}, worst MAD {worst:.2f}")
         say(f"| **{title}** ({len(kept)}) | | {' | '.join(cells)} |")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,14 @@ from app.evaluation.datasets import find_clips, find_stills
 from app.evaluation.metrics import Scores
 from app.evaluation.remembered import Memory
 from app.evaluation.report import Report, geometric_mean, ratio
-from app.evaluation.runner import Conditions, evaluate_clips, evaluate_stills, plain
+from app.evaluation.runner import (
+    RVM_BOX,
+    Conditions,
+    Protocol,
+    evaluate_clips,
+    evaluate_stills,
+    plain,
+)
 from app.modnet.preprocess import NetworkSize
 from app.weights import store
 
@@ -46,9 +54,13 @@ class Variant:
     title: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     rival: str | None = None
+    fps: float | None = None  # that a live run reaches
 
 
 HD = (1280, 720)
+CAMERA = Fraction(30)  # frames a second, for runs that cannot keep up
+SLOWER = (15.0, 10.0)
+RVM_HD = (1920, 1080)
 FAST = 4.0  # times as fast as a person in a chair moves
 PLAIN = Variant("plain MODNet")
 DEFAULT: Mapping[str, Any] = {"temporal": "steady", "refine": True, "norms": "auto"}
@@ -75,6 +87,16 @@ def still_variants(*boxes: tuple[int, int] | None) -> Sequence[Variant]:
     return found
 
 
+def slower_variants() -> Sequence[Variant]:
+    """Plain and default where a live run drops frames, each default beside the plain one."""
+    found = []
+    for fps in SLOWER:
+        rival = f"plain MODNet, {fps:.0f} a second"
+        found.append(Variant(rival, fps=fps))
+        found.append(Variant(f"default, {fps:.0f} a second", DEFAULT, rival, fps))
+    return found
+
+
 def with_weights(variants: Sequence[Variant], weights: str) -> Sequence[Variant]:
     """The variants, and the first two with other weights than the released ones."""
     if weights == store.PLAIN:
@@ -82,8 +104,11 @@ def with_weights(variants: Sequence[Variant], weights: str) -> Sequence[Variant]
     return [
         *variants,
         *(
-            Variant(f"{one.title}; {weights}", {**one.changes, "weights": weights})
-            for one in variants[:2]
+            Variant(
+                f"{one.title}; {weights}", {**one.changes, "weights": weights}, one.rival, one.fps
+            )
+            for one in variants
+            if one in variants[:2] or one.fps is not None
         ),
     ]
 
@@ -162,7 +187,10 @@ class _Table:
 
 @dataclass(frozen=True)
 class _Set:
-    """Clips and pictures to compose. each, pace: see Composition; size: of the frames."""
+    """Clips and pictures to compose. each, pace: see Composition; size: of the frames.
+
+    longer: so many times the frames. variants, protocol: what is measured, and how.
+    """
 
     title: str
     people: Path
@@ -170,6 +198,9 @@ class _Set:
     each: int = 1
     pace: float = 1.0
     stills: bool = False
+    longer: int = 1
+    variants: Sequence[Variant] = CLIP_VARIANTS
+    protocol: Protocol = Protocol.NATIVE
 
 
 class _Measuring:
@@ -195,6 +226,20 @@ class _Measuring:
             _Set("Talking heads", sources.foregrounds, each=2),
             _Set("Moved stills, 1280x720", sources.stills, HD, stills=True),
             _Set("Stills moved fast, 640x360", sources.stills, (640, 360), pace=FAST),
+            *(
+                _Set(f"{title} at 30 a second", people, size, longer=3, variants=slower_variants())
+                for title, people, size in (
+                    ("Talking heads", sources.foregrounds, None),
+                    ("Moved stills, 640x360,", sources.stills, (640, 360)),
+                )
+            ),
+            *(
+                _Set(title, sources.stills, box, variants=CLIP_VARIANTS[:2], protocol=Protocol.RVM)
+                for title, box in (
+                    ("RobustVideoMatting's protocol, 512x288", RVM_BOX),
+                    ("RobustVideoMatting's protocol, HD", RVM_HD),
+                )
+            ),
         ):
             if one.people.is_dir() and sources.backgrounds.is_dir():
                 yield from self._composed(one, scratch / one.title)
@@ -208,21 +253,25 @@ class _Measuring:
                 made,
                 wanted.people,
                 self._sources.backgrounds,
-                frames=self._frames,
+                frames=self._frames * wanted.longer,
                 size=wanted.size,
                 each=wanted.each,
                 pace=wanted.pace,
             )
         )
         clips = find_clips(made / VIDEO)
-        variants = with_weights(CLIP_VARIANTS, self._weights)
-        conditions = Conditions(with_engine=Memory().open)
+        variants = with_weights(wanted.variants, self._weights)
+        conditions = Conditions(with_engine=Memory().open, protocol=wanted.protocol)
         reports = []
         for variant in variants:
             self._progress(f"{wanted.title}: {variant.title}")
             changed = replace(self._base, **variant.changes)
-            reports.append(evaluate_clips(clips, changed, conditions))
-        title = f"{wanted.title} ({len(clips)} clips of up to {self._frames} frames)"
+            slowed = conditions
+            if variant.fps is not None:
+                slowed = replace(conditions, simulate_fps=variant.fps, rate=CAMERA)
+            reports.append(evaluate_clips(clips, changed, slowed))
+        count = self._frames * wanted.longer
+        title = f"{wanted.title} ({len(clips)} clips of up to {count} frames)"
         yield _Table(title, variants, reports)
         if wanted.stills:
             boxes = (512, 288), (384, 224), (320, 192)
@@ -298,4 +347,9 @@ errors, not for single hairs, and binary truth says nothing inside of its band. 
 smoothly, as a person in a chair moves, or four times as fast. `mattecam-webcam` has learned from
 the five pictures of portraits_soft and from the person of one of the three moved stills; everybody
 else here it has never seen.
+
+Where clips have 30 frames a second and a run reaches 15 or 10, frames between are dropped and the
+last result is held; a ratio is to plain MODNet at the same rate. RobustVideoMatting's protocol
+shows the network 512x288; people and rooms are ours and not its own, Grad is not stretched for each
+picture, dtSSD is the mean over pairs of frames, Conn is taken at HD, too, and means are over clips.
 """

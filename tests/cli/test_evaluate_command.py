@@ -140,8 +140,11 @@ def test_the_page_of_tables_has_each_default_beside_its_rivals(tmp_path: Path, c
     for word in ("## Moved stills, 1280x720 (1 clips", "## Stills, 1280x720 (1", "soft (1 pict"):
         assert word in text
     rows = [line for line in text.splitlines() if line.startswith(("| default", "| refined"))]
-    # Two of motion, and some sizes of each kind of still; once more with the default weights.
-    assert len(rows) == 2 * 2 + 4 + 3
+    # Two of motion, and some sizes of each kind of still; once more with the default weights. Two
+    # rates that a slow machine reaches, and another protocol at two sizes, with both.
+    assert len(rows) == 2 * 2 + 4 + 3 + 2 * 2 + 2 * 2
+    assert "| default, 15 a second | " in text
+    assert "## RobustVideoMatting's protocol, HD (1 clips" in text
     # The null engine gives the same ellipse whatever is asked, so every ratio is near 1.
     for row in rows:
         ratios = [float(cell) for cell in row.rstrip("| ").split("|")[-4:]]
