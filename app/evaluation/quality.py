@@ -349,8 +349,8 @@ the five pictures of portraits_soft and from the person of one of the three move
 else here it has never seen.
 
 Where clips have 30 frames a second and a run reaches 15 or 10, frames between are dropped and the
-last result is held, so that no flicker of one frame can be; the default's ratios are to plain MODNet
-at the same rate, those of plain MODNet to the first row. RobustVideoMatting's protocol
+last result is held, so that no flicker of one frame can be; the default's ratios are to plain
+MODNet at the same rate, those of plain MODNet to the first row. RobustVideoMatting's protocol
 shows the network 512x288; people and rooms are ours and not its own, Grad is not stretched for each
 picture, dtSSD is the mean over pairs of frames, Conn is taken at HD, too, and means are over clips.
 """
