@@ -37,6 +37,7 @@ class Shot:
 class Past:
     """What a matting stage passes on to the one that follows it: filters and what they hold."""
 
+    alternation: Alternation
     change: SizeChange
     temporal: TemporalFilter
     spec: str
@@ -104,12 +105,13 @@ class MattingWork(Work[Shot]):
         """In this thread: what is in the network comes out, and nothing more is taken in."""
         self._take(self._open_engine.drain())
         self._passed_on = True
-        return Past(self._change, self._temporal, self._spec, self._stretch)
+        return Past(self._alternation, self._change, self._temporal, self._spec, self._stretch)
 
     def follow(self, past: Past) -> None:
         """Before the first frame: goes on where another stage ended, so that no edge jumps."""
         if past.spec == self._spec:
-            self._change, self._temporal = past.change, past.temporal
+            self._alternation, self._change = past.alternation, past.change
+            self._temporal = past.temporal
             self._stretch = past.stretch
 
     def open(self) -> None:

@@ -91,3 +91,13 @@ def test_after_a_reset_too() -> None:
 def test_a_second_change_within_the_first_does_not_jump_either() -> None:
     alphas = [ellipse(FINE, 0.6)] * 3 + [ellipse(COARSE, 0.65)] * 6 + [ellipse(FINE, 0.6)] * 20
     assert max(steps(shown(alphas, [still()] * len(alphas)))) < 0.12
+
+
+def test_mattes_of_mirrored_pictures_are_compared_with_their_like() -> None:
+    views = [ellipse(FINE, 0.6), ellipse(FINE, 0.5)], [ellipse(COARSE, 0.65), ellipse(COARSE, 0.55)]
+    alphas = [views[0][index % 2] for index in range(6)]
+    alphas += [views[1][index % 2] for index in range(24)]
+    mattes = shown(alphas, [still()] * 30)
+    for view in (mattes[::2], mattes[1::2]):
+        # Two frames apart, so two fifteenths.
+        assert max(steps(view)) < 0.2
