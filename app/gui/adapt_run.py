@@ -15,7 +15,7 @@ from app.errors import MattecamError
 from app.gui.bridge import Bridge
 from app.gui.child import Child
 from app.runtime.job import Job
-from app.weights import store
+from app.weights import eight_bit, store
 
 if TYPE_CHECKING:
     from app.training.take import Recorder, Take
@@ -135,7 +135,7 @@ class AdaptRun(QObject):
             return
         self._copying = Job(
             "keep weights",
-            lambda _: store.place(take.model, _free_name()),
+            lambda _: eight_bit.place(take.model, _free_name()),
             on_done=self._placed.emit,
         )
         self._copying.start()

@@ -92,6 +92,16 @@ def measure(network: MODNet, images: Iterable[Tensor]) -> Reaches:
     return seen
 
 
+def wider(one: Reaches, other: Reaches) -> Reaches:
+    """As far as either reaches; `one` where the other is of another network."""
+    if one.keys() != other.keys():
+        return one
+    return {
+        name: torch.stack((a[0].minimum(other[name][0]), a[1].maximum(other[name][1])))
+        for name, a in one.items()
+    }
+
+
 def in_8_bits(network: MODNet, reaches: Reaches) -> nn.Module:
     """The network rewritten for inference (app/modnet/inference.py), in 8 bits.
 

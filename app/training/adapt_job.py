@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 import os
 import shutil
 import tempfile
@@ -13,10 +14,10 @@ from pathlib import Path
 
 from app import places
 from app.engines.torch_engine import pick_device
-from app.errors import DiskFull, InputError, OutputExists, UsageError
+from app.errors import DiskFull, InputError, OutputError, OutputExists, UsageError
 from app.evaluation.datasets import pictures_in
 from app.frames import RGB
-from app.modnet import weights
+from app.modnet import quantise, weights
 from app.sources.live_base import create_live_source
 from app.sources.open import open_source
 from app.training import adapt as adapting
@@ -25,6 +26,8 @@ from app.training.adapt import Outcome, Progress
 from app.training.take import MOST_FRAMES, SECONDS, hint_at, is_due, shrunk
 from app.weights import manifest, store
 from app.weights.history import History
+
+log = logging.getLogger(__name__)
 
 # A clip's last frames stay neighbours: they are held out, to see flicker.
 _TAIL = MOST_FRAMES // 5
@@ -216,6 +219,11 @@ def run(
                 **history.as_metadata(),
             },
         )
+        try:
+            quantise.quantise_adapted(outcome.network, frames, out, parent=chosen)
+        except OutputError as error:
+            # The weights are whole without it, only slower.
+            log.warning("%s has no 8-bit form: %s", out.name, error)
         if show_in is not None:
             progress(Progress("Comparing", 1.0, None))
             comparison.write(show_in, network, outcome.network, outcome.held_out)

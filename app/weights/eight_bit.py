@@ -6,7 +6,10 @@ measured with: other weights run in floating point until `weights quantise` made
 
 from __future__ import annotations
 
-from app.weights import beside
+import shutil
+from pathlib import Path
+
+from app.weights import beside, store
 
 SUFFIX = ".int8"
 
@@ -14,3 +17,16 @@ SUFFIX = ".int8"
 def find(weights_sha256: str) -> beside.BesideFile | None:
     """The form of these weights, the user's own first; None where there is none."""
     return beside.find(SUFFIX, weights_sha256)
+
+
+def place(model: Path, name: str) -> str:
+    """Copies weights into the list under a name that is free, and the form beside them, if any.
+
+    Gives the name. Raises OutputExists, OutputError or DiskFull.
+    """
+    placed = store.place(model, name)
+    form = model.with_suffix(SUFFIX)
+    if form.is_file():
+        with store.writing(beside.path_for(SUFFIX, placed)) as copy, form.open("rb") as source:
+            shutil.copyfileobj(source, copy)
+    return placed

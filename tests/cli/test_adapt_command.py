@@ -27,6 +27,7 @@ from app.training import adapt_job
 from app.training.adapt import Outcome, Progress
 from app.training.guard import Signs
 from app.training.objectives import TrainingDiverged
+from app.weights import eight_bit, store
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -114,9 +115,17 @@ def test_what_is_kept_is_in_the_list_with_its_history_and_every_command_takes_it
     with Image.open(shown / "00-after-composite.jpg") as picture:
         assert picture.size == (96, 64)
 
+    # It comes with its 8-bit form, so that it is as fast as what it came from.
+    form = eight_bit.find(store.sha256_of(out))
+    assert form is not None
+    assert form.path == folder / "me.int8"
+    assert eight_bit.place(out, "me-again") == "me-again"
+    assert (folder / "me-again.int8").read_bytes() == form.path.read_bytes()
+
     assert main(["weights", "list", "--json"]) == 0
     lines = json.loads(capsys.readouterr().out)["weights"]
     (line,) = (line for line in lines if line["name"] == "me")
+    assert "me-again" in [line["name"] for line in lines]
     assert line["licence"] == "MIT"
     history = line["history"]
     assert len(history.pop("date")) == 10

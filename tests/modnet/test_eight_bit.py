@@ -134,6 +134,18 @@ def test_a_reach_goes_to_the_farthest_value_of_all_pictures(
         assert lower <= 0
 
 
+def test_two_measurements_together_reach_as_far_as_either(
+    network: MODNet, reaches: Reaches, portrait: torch.Tensor
+) -> None:
+    other = eight_bit.measure(network, [as_input(portrait.flip(3) // 2)])
+    both = eight_bit.wider(reaches, other)
+    for name, (lower, upper) in both.items():
+        assert lower == min(reaches[name][0], other[name][0])
+        assert upper == max(reaches[name][1], other[name][1])
+    foreign = {"another.conv": torch.ones(2)}
+    assert eight_bit.wider(reaches, foreign) is reaches
+
+
 def test_what_is_stored_comes_back_with_whose_it_is(reaches: Reaches, tmp_path: Path) -> None:
     path = tmp_path / "some.int8"
     path.write_bytes(eight_bit.to_bytes(reaches, weights_sha256="abc", pictures=7))
