@@ -26,8 +26,9 @@ from app.training.views import agreed
 # area by a third; twice as much is another object.
 AREA = (0.6, 1.7)
 # How much larger than what several looks agree on (views.py). Where SOC goes astray, it takes
-# along what stands beside the person; a hand that was missing is there in some of the looks.
-GROWTH = 1.05
+# along what stands beside the person; a hand that was missing is there in some of the looks. On
+# a composed clip that the model fails on, 4% more was what stood beside the person: MAD doubled.
+GROWTH = 1.02
 # How much more the person's area may jump from frame to frame.
 JUMPS = 1.15
 # How much more of the picture may be neither person nor background.
