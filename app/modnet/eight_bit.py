@@ -34,8 +34,6 @@ Reaches: TypeAlias = Mapping[str, Tensor]
 # MobileNetV2's first and last layers stay in floating point: four fifths of the error would come
 # from them, and in integers they are no faster (docs/decisions.md).
 _KEPT = tuple(f"backbone.model.features.{layer}." for layer in (0, 1, 2, 3, 4, 5, 17, 18))
-# D's own head is for training; the matte does without it.
-_UNUSED = "hr_branch.conv_hr."
 
 
 class EightBitConv(nn.Module):
@@ -152,5 +150,5 @@ def _rewritten(network: MODNet) -> nn.Module:
 def _convs(rewritten: nn.Module) -> Iterable[tuple[str, nn.Conv2d]]:
     """Those that are to be rounded, by name."""
     for name, module in rewritten.named_modules():
-        if isinstance(module, nn.Conv2d) and not name.startswith((*_KEPT, _UNUSED)):
+        if isinstance(module, nn.Conv2d) and not name.startswith(_KEPT):
             yield name, module

@@ -165,8 +165,8 @@ def test_another_networks_and_a_damaged_file_and_no_picture_are_sentences(
     network: MODNet, reaches: Reaches, tmp_path: Path
 ) -> None:
     lacking = dict(reaches)
-    del lacking["tail.conv"]
-    for wrong in (lacking, {**reaches, "tail.conv": torch.ones(5)}):
+    del lacking["conv_f2x.0.conv"]
+    for wrong in (lacking, {**reaches, "conv_f2x.0.conv": torch.ones(5)}):
         with pytest.raises(WeightsCorrupt, match="another network's"):
             in_8_bits(network, wrong)
     damaged = tmp_path / "damaged.int8"

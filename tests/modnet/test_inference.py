@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from app.modnet.inference import _PackedTail, _UpsampleConv5x5, for_inference
+from app.modnet.inference import _Details, _PackedTail, _Parts, _UpsampleConv5x5, for_inference
 from app.modnet.network import MODNet, _resize
 
 
@@ -40,21 +40,31 @@ def test_the_packed_tail_is_the_same_inside_the_picture(network: MODNet) -> None
     # Instance norm looks at the ring too; with these the statistics are fixed and the inside exact.
     with torch.no_grad():
         conv = tail[0].layers[0](torch.cat((_resize(f2x, 2), image), 1))
-        packed = _PackedTail(tail)
-        x = torch.cat(
-            (
-                torch.nn.functional.pad(f2x, (1, 1, 1, 1), mode="replicate"),
-                torch.nn.functional.pad(
-                    torch.nn.functional.pixel_unshuffle(image, 2), (1, 1, 1, 1)
-                ),
-            ),
-            1,
-        )
-        ours = torch.nn.functional.pixel_shuffle(packed.conv(x), 2)
+        features = torch.nn.functional.pad(f2x, (1, 1, 1, 1), mode="replicate")
+        instance_half = _PackedTail(tail).parts[1]
+        ours = torch.nn.functional.pixel_shuffle(instance_half.conv(features, image), 2)
     instance = slice(8, 16)
-    inside = (slice(None), instance, slice(1, -1), slice(1, -1))
-    assert torch.allclose(ours[inside], conv[inside], atol=1e-4)
-    assert not torch.allclose(ours[:, instance], conv[:, instance], atol=1e-4)
+    inside = (slice(None), slice(None), slice(1, -1), slice(1, -1))
+    expected = conv[:, instance]
+    assert torch.allclose(ours[inside], expected[inside], atol=1e-4)
+    assert not torch.allclose(ours, expected, atol=1e-4)
+
+
+def test_halving_the_picture_in_a_convolution_is_exact(network: MODNet) -> None:
+    enc2x, image = torch.randn(1, 32, 24, 40), torch.randn(1, 3, 48, 80)
+    block = network.hr_branch.conv_enc2x
+    with torch.no_grad():
+        expected = block(torch.cat((_resize(image, 0.5), enc2x), 1))
+        ours = _Details(network.hr_branch).conv_enc2x(enc2x, image)
+    assert torch.allclose(ours, expected, atol=1e-5)
+
+
+def test_a_norm_in_two_halves_is_the_same_norm(network: MODNet) -> None:
+    x = torch.randn(1, 64, 24, 40)
+    block = network.f_branch.conv_f2x
+    with torch.no_grad():
+        ours = _Parts(block.layers[0], block.layers[1])(x)
+        assert torch.allclose(ours, block(x), atol=1e-5)
 
 
 def test_the_network_itself_is_left_alone(network: MODNet) -> None:
