@@ -14,7 +14,7 @@ from app.subject.size_policy import SizePolicy, extent_of
 
 
 class Matting:
-    """Frame -> Matte. Holds as many frames back as the engine has in flight.
+    """Frame -> Matte. Holds as many frames back as the engine does.
 
     alternate: every other picture is shown to the network mirrored.
     subject: how the network's size follows the subject; None keeps the size as it is.
@@ -63,7 +63,7 @@ class Matting:
     def _follow_subject(self) -> None:
         # A wish is followed when the matte is sure to have come out, however fast the engine is:
         # so a clip gives the same twice.
-        while self._followed < self._frames - self.engine.settings.in_flight:
+        while self._followed < self._frames - self.engine.holds:
             self.engine.use_size(self._wishes.popleft())
             self._followed += 1
 

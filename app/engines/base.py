@@ -25,8 +25,8 @@ class EngineSettings:
     size: the network's input size.
     precision: "auto" (what the device does fastest without harm), float32, bfloat16, float16 or
         int8.
-    in_flight: how many frames may be computed at once. Two give the best throughput, one the
-        least delay.
+    in_flight: how many frames are computed at once. Two give the best throughput, one the least
+        delay.
     compile: torch compiles the network first, which takes a minute; others do so anyway.
     statistics: a file of fixed statistics for the instance norms, or None for the picture's own;
         statistics_sha256 identifies it in caches.
@@ -88,6 +88,11 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
+
+    @property
+    def holds(self) -> int:
+        """How many frames can be inside before `submit` blocks, computed or waiting for that."""
+        return self.settings.in_flight
 
     @property
     def weights(self) -> Path:

@@ -41,6 +41,9 @@ _CONVERTING, _STALE = ".converting-", 3600
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 # In this order, where nothing was asked for.
 _FASTEST = ("int8", "bfloat16", "float16", "float32")
+# Frames that wait inside where several are computed at once: whoever takes the mattes is busy with
+# the last one when the next is done, and a core would stand still for a tenth of the time.
+_WAITING = 2
 # Compiled networks kept ready: a folder of pictures may bring many sizes, each costs memory.
 _KEPT_GRIDS = 3
 
@@ -93,6 +96,11 @@ class OpenVINOEngine(Engine):
         self._compiled: OrderedDict[Grid, _Compiled] = OrderedDict()
         self._in_flight: deque[_InFlight] = deque()
         self._ready: list[Matte] = []
+
+    @property
+    def holds(self) -> int:
+        count = self.settings.in_flight
+        return count + _WAITING if count > 1 else 1
 
     @staticmethod
     def unavailable_because() -> str | None:
@@ -268,7 +276,7 @@ class OpenVINOEngine(Engine):
                 f"{str(error).strip().splitlines()[-1]}"
             ) from error
         requests = []
-        for _ in range(count):
+        for _ in range(self.holds):
             picture = np.zeros(shape, np.uint8)
             handle = network.create_infer_request()
             handle.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
@@ -288,7 +296,7 @@ class OpenVINOEngine(Engine):
     def submit(self, frame: Frame) -> None:
         grid = grid_for(frame.size, self.settings.size)
         compiled = self._compile(grid)
-        while len(self._in_flight) >= self.settings.in_flight or not compiled.idle:
+        while len(self._in_flight) >= self.holds or not compiled.idle:
             self._finish_oldest()
         request = compiled.idle.pop()
         fit_frame(frame, grid, request.picture[0])
