@@ -36,6 +36,10 @@ def adapt(
     weights: Annotated[
         str | None, typer.Option(metavar="NAME|FILE", help="What is adapted; else the default.")
     ] = None,
+    soc: Annotated[
+        bool,
+        typer.Option("--soc", help="A quarter of the steps is the paper's SOC; see docs/adapt.md."),
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file that is there.")] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="One line of JSON on stdout; progress goes to stderr.")
@@ -55,7 +59,7 @@ def adapt(
         ),
     ] = None,
 ) -> None:
-    """Adapt the model to you (SOC); nothing leaves the machine.
+    """Adapt the model to you, from frames without alpha; nothing leaves the machine.
 
     It looks at frames of you without needing their alpha, holds some out, and drops the result
     where these do not get better. A dropped result is no error: the exit code is 0, and nothing
@@ -80,6 +84,7 @@ def adapt(
             target,
             weights_name=weights or store.DEFAULT,
             minutes=minutes,
+            soc=soc,
             source=Path(source).name,
             force=force,
             show_in=show_in,

@@ -179,14 +179,15 @@ def run(
     weights_name: str,
     minutes: float,
     source: str,
+    soc: bool = False,
     force: bool = False,
     show_in: Path | None = None,
     progress: Callable[[Progress], None] = lambda done: None,
 ) -> Outcome:
     """Adapts, and writes `out` where the result is kept. Raises MattecamError; nothing is lost.
 
-    source: the name of what the frames are from, for the history. show_in: a folder for pictures
-    of before and after, see `comparison.write`.
+    soc: see `adapt`. source: the name of what the frames are from, for the history. show_in: a
+    folder for pictures of before and after, see `comparison.write`.
     """
     check_target(out, force=force)
     chosen = store.resolve(weights_name)
@@ -198,6 +199,7 @@ def run(
         anchors(),
         minutes=minutes,
         missing_heads=missing_heads,
+        soc=soc,
         progress=progress,
     )
     if outcome.kept:

@@ -14,12 +14,21 @@ from app.modnet.network import MODNet
 from app.modnet.preprocess import NetworkSize
 from app.training.validation import alpha_of
 
-# (short side, mirrored). Above and below the usual size, which is 288.
-_LOOKS = ((288, False), (288, True), (224, False), (384, False), (384, True))
+# (short side, mirrored). The usual size, which is 288, and finer ones, at which the network takes
+# less of the room for the person; coarser ones only added errors (docs/adapt.md).
+_LOOKS = (
+    (288, False),
+    (288, True),
+    (384, False),
+    (384, True),
+    (448, False),
+    (448, True),
+    (512, False),
+)
 
 
 def agreed(network: MODNet, rgb: RGB) -> Alpha:
-    """The median of what `network` makes of `rgb`, uint8 (H, W, 3), seen five times; (H, W)."""
+    """The median of what `network` makes of `rgb`, uint8 (H, W, 3), seen seven times; (H, W)."""
     height, width = rgb.shape[:2]
     mirrored = np.ascontiguousarray(rgb[:, ::-1])
     found = []

@@ -9,8 +9,10 @@ import pytest
 from app.training import guard
 from app.training.guard import Signs
 
-BEFORE = Signs(l_cons=0.2, flicker=1.0, area=0.3, jumps=0.01, uncertain=0.05, elsewhere=0.0)
-BETTER = replace(BEFORE, l_cons=0.1, flicker=0.9, jumps=0.008, uncertain=0.04)
+BEFORE = Signs(
+    l_cons=0.2, flicker=1.0, area=0.3, jumps=0.01, uncertain=0.05, elsewhere=0.0, apart=5.0
+)
+BETTER = replace(BEFORE, l_cons=0.1, flicker=0.9, jumps=0.008, uncertain=0.04, apart=4.0)
 
 
 def test_what_is_better_in_everything_is_kept_and_has_merit() -> None:
@@ -33,6 +35,9 @@ def test_consistency_must_improve() -> None:
         ({"jumps": 0.1}, "jump"),
         ({"uncertain": 0.5}, "neither person nor background"),
         ({"elsewhere": 0.2}, "other people"),
+        ({"apart": 5.0}, "no closer"),
+        ({"apart": 4.9}, "no closer"),
+        ({"apart": float("nan")}, "no closer"),
     ],
 )
 def test_each_way_to_go_astray_is_refused_with_its_reason(
@@ -60,8 +65,18 @@ def test_what_no_other_look_takes_for_the_person_is_none() -> None:
 
 
 def test_more_of_the_same_gain_is_worth_more() -> None:
-    more = replace(BETTER, jumps=0.004, uncertain=0.02)
-    assert guard.merit(BEFORE, more) > guard.merit(BEFORE, BETTER)
+    for more in (
+        replace(BETTER, jumps=0.004),
+        replace(BETTER, uncertain=0.02),
+        replace(BETTER, apart=3.0),
+    ):
+        assert guard.merit(BEFORE, more) > guard.merit(BEFORE, BETTER)
+
+
+def test_closeness_to_what_the_looks_agree_on_counts_most() -> None:
+    closer = replace(BETTER, apart=1.0)
+    calmer = replace(BETTER, jumps=0.0, uncertain=0.0)
+    assert guard.merit(BEFORE, closer) > guard.merit(BEFORE, calmer)
 
 
 def test_an_empty_picture_has_nobody() -> None:
@@ -69,8 +84,8 @@ def test_an_empty_picture_has_nobody() -> None:
     assert not guard.nobody(BEFORE)
 
 
-def test_a_still_and_perfect_clip_divides_by_nothing() -> None:
-    still = Signs(l_cons=0.1, flicker=0.0, area=0.3, jumps=0.0, uncertain=0.0, elsewhere=0.0)
+def test_on_a_still_and_perfect_clip_there_is_nothing_to_gain() -> None:
+    still = Signs(l_cons=0.1, flicker=0.0, area=0.3, jumps=0.0, uncertain=0.0)
     after = replace(still, l_cons=0.05)
-    assert guard.objection(still, after) is None
-    assert guard.merit(still, after) >= 0
+    assert "no closer" in str(guard.objection(still, after))
+    assert guard.merit(still, after) == 0
