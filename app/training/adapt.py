@@ -104,9 +104,8 @@ def adapt(
 
     others: pictures of other people, which the matte must not change on. minutes: about how long
     it may take in all; as many steps are taken as fit. soc: whether a quarter of them is SOC. It
-    runs where `network` lies. Raises
-    InputError for too few frames, for frames without a person, and TrainingDiverged where the
-    first steps already fail.
+    runs where `network` lies. Raises InputError for too few frames, for frames without a person,
+    and TrainingDiverged where the first steps already fail.
     """
     began = clock()
     if len(frames) < LEAST_FRAMES:
@@ -124,7 +123,9 @@ def adapt(
     if missing_heads:
         _fit_heads(network, learning, rng, progress)
     watch = Guard(held_out, others, AUTO, temporal)
-    watch.remember(network)
+    # Of the looks at the frames a fifth or more is at those that were held out.
+    judged = _LOOKING / 5
+    watch.remember(network, lambda share: progress(Progress("Looking", judged * share)))
     looked = clock()
     before = watch.look(network)
     if guard.nobody(before):
@@ -134,7 +135,7 @@ def adapt(
     course.look(
         until=began + 60 * minutes * _LOOKING_TIME,
         clock=clock,
-        progress=lambda share: progress(Progress("Looking", _LOOKING * share, None)),
+        progress=lambda share: progress(Progress("Looking", judged + (_LOOKING - judged) * share)),
     )
 
     best: tuple[float, MODNet, Signs, int] | None = None

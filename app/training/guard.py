@@ -6,7 +6,7 @@ So more is asked on frames that were held out, and on pictures of other people.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -80,9 +80,14 @@ class Guard:
         self._known: list[Alpha] = []
         self._agreed: list[Alpha] = []
 
-    def remember(self, teacher: MODNet) -> None:
+    def remember(
+        self, teacher: MODNet, progress: Callable[[float], None] = lambda share: None
+    ) -> None:
         """What the unadapted network makes of the other pictures, and in several looks of these."""
-        self._agreed = [agreed(teacher, rgb) for rgb in self._few(self._held_out)]
+        few = self._few(self._held_out)
+        for done, rgb in enumerate(few):
+            self._agreed.append(agreed(teacher, rgb))
+            progress((done + 1) / len(few))
         self._known = [alpha_of(teacher, rgb, self._size) for rgb in self._others]
 
     def _few(self, frames: Sequence[_T]) -> Sequence[_T]:
