@@ -85,6 +85,7 @@ class Guard:
     ) -> None:
         """What the unadapted network makes of the other pictures, and in several looks of these."""
         few = self._few(self._held_out)
+        self._agreed = []
         for done, rgb in enumerate(few):
             self._agreed.append(agreed(teacher, rgb))
             progress((done + 1) / len(few))
