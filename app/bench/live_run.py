@@ -7,15 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 
 from app.bench.job import Feeder, Job, Turn
-from app.errors import MattecamError
+from app.bench.running import running
 from app.frames import Frame
-from app.live import Callbacks, Failure, LivePipeline, State
 from app.outputs.base import Picture
 from app.outputs.live_base import LiveFormat, LiveOutput
-from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
-
-_START = 180.0  # seconds until the first matte; a cold cache converts the weights first
 
 
 class Paced(LiveSource):
@@ -95,45 +91,8 @@ class _Counting(LiveOutput):
 def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
     """A turn of `count` frames lasts as long as the source takes to give them."""
     chain, counting = job.settings, _Counting()
-    settings = LiveSettings().but(
-        weights=chain.weights,
-        engine=chain.engine,
-        device=chain.device,
-        precision=chain.precision,
-        compile=chain.compile,
-        norms=chain.norms,
-        size=str(chain.size),
-        in_flight=chain.in_flight,
-        quality=job.quality,
-        skip_unchanged=False,  # the frames come again and again; each is to be worked on
-        temporal=chain.temporal,
-        refine=chain.refine,
-        background=chain.background,
-        source="memory",
-        outputs=(),
-    )
-    running = threading.Event()
-    failures: list[Failure] = []
-
-    def changed(state: State) -> None:
-        if state is State.RUNNING:
-            running.set()
-
-    def failed(failure: Failure) -> None:
-        failures.append(failure)
-        running.set()
-
-    pipeline = LivePipeline(
-        settings,
-        Callbacks(on_state_changed=changed, on_failure=failed),
-        create_source=lambda _: Paced(feeder, job.rate),
-    )
-    pipeline.add_output("count", counting)
-    with pipeline:
-        if not running.wait(_START):
-            raise MattecamError("The live pipeline gave no picture in three minutes.")
-        if failures:
-            raise MattecamError(str(failures[0]))
+    with running(job, Paced(feeder, job.rate), counting) as run:
+        pipeline = run.pipeline
 
         def take_turn(count: int) -> Turn:
             counting.take()
@@ -142,8 +101,8 @@ def live_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
             threading.Event().wait(count / job.rate)
             ages = counting.take()
             seconds, spent = time.perf_counter() - began, time.process_time() - cpu
-            if failures:
-                return Turn(failure=str(failures[0]))
+            if run.failures:
+                return Turn(failure=str(run.failures[0]))
             recent = pipeline.stats.recent()
             info = pipeline.info
             described: dict[str, object] = {

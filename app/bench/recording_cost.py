@@ -18,16 +18,14 @@ import numpy as np
 
 from app.bench.job import Job, open_feeder
 from app.bench.live_run import Paced
+from app.bench.running import Running, running
 from app.errors import MattecamError
-from app.live import Callbacks, Failure, LivePipeline, State
 from app.outputs.base import Picture
 from app.outputs.live_base import LiveFormat, LiveOutput
 from app.recording.plan import Plan, files_for, views_of
 from app.recording.recorder import Recorder
-from app.settings import LiveSettings
 from app.sound.base import PCM, RATE
 
-_START = 180.0  # seconds until the first matte; a cold cache converts the weights first
 _FINISH = 60.0  # seconds that a file may take to be closed
 # Between two turns: what a recording's beginning and end cost is no part of the one without.
 _SETTLE = 1.0
@@ -125,46 +123,9 @@ def measure(
     """
     feeder = open_feeder(job)
     source, camera = Paced(feeder, job.rate), _Camera()
-    chain = job.settings
-    settings = LiveSettings().but(
-        weights=chain.weights,
-        engine=chain.engine,
-        device=chain.device,
-        precision=chain.precision,
-        norms=chain.norms,
-        size=str(chain.size),
-        in_flight=chain.in_flight,
-        quality=job.quality,
-        skip_unchanged=False,
-        temporal=chain.temporal,
-        refine=chain.refine,
-        edge=chain.edge,
-        background=chain.background,
-        light=chain.light,
-        source="memory",
-        outputs=(),
-        output_size=(feeder.size[0] // 2 * 2, feeder.size[1] // 2 * 2),
-        output_rate=job.rate,
-    )
-    running = threading.Event()
-    failures: list[Failure] = []
 
-    def changed(state: State) -> None:
-        if state is State.RUNNING:
-            running.set()
-
-    def failed(failure: Failure) -> None:
-        failures.append(failure)
-        running.set()
-
-    pipeline = LivePipeline(
-        settings,
-        Callbacks(on_state_changed=changed, on_failure=failed),
-        create_source=lambda _: source,
-    )
-    pipeline.add_output("camera", camera)
-
-    def turn(path: Path | None) -> Cost:
+    def turn(run: Running, path: Path | None) -> Cost:
+        pipeline = run.pipeline
         recorder = None if path is None else _recorder(path, what, job.rate)
         if recorder is not None:
             recorder.start()
@@ -181,8 +142,7 @@ def measure(
             if figures.problems:
                 raise MattecamError(" ".join(figures.problems))
             written, dropped = sum(file.frames for file in figures.files), figures.dropped
-        if failures:
-            raise MattecamError(str(failures[0]))
+        run.check()
         return Cost(
             path is not None,
             lasted,
@@ -196,16 +156,13 @@ def measure(
         )
 
     costs: list[Cost] = []
-    with pipeline:
-        if not running.wait(_START):
-            raise MattecamError("The live pipeline gave no picture in three minutes.")
-        if failures:
-            raise MattecamError(str(failures[0]))
+    size = (feeder.size[0] // 2 * 2, feeder.size[1] // 2 * 2)
+    with running(job, source, camera, size=size) as run:
         for pair in range(pairs + 1):
             # Who comes first takes turns, too: what runs beside may change with time.
             for at, recorded in enumerate((pair % 2 == 1, pair % 2 == 0)):
                 path = folder / f"turn {pair}{ending}" if recorded else None
-                cost = turn(path)
+                cost = turn(run, path)
                 if pair:
                     costs.append(cost)
                 progress(2 * pair + at + 1, 2 * (pairs + 1))
