@@ -108,6 +108,7 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
             "app/cli/live.py",  # waits for a signal
             "app/bench/live_run.py",  # waits for a turn to be over
             "app/bench/recording_cost.py",
+            "app/bench/running.py",  # waits for the first matte
             "app/recording/",
             "app/sound/",
         ),
