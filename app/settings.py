@@ -163,6 +163,25 @@ class LiveSettings(Settings):
             light=self.light,
         )
 
+    def with_chain(self, chain: ChainSettings) -> Self:
+        """`chain` turned back. How many frames are in flight stays live's own choice."""
+        return self.but(
+            weights=chain.weights,
+            engine=chain.engine,
+            device=chain.device,
+            precision=chain.precision,
+            size=str(chain.size),
+            size_follows_subject=chain.size_follows_subject,
+            compile=chain.compile,
+            norms=chain.norms,
+            temporal=chain.temporal,
+            refine=chain.refine,
+            edge=chain.edge,
+            background=chain.background,
+            steps=chain.steps,
+            light=chain.light,
+        )
+
 
 def sentences(error: ValidationError) -> list[str]:
     """What is wrong, one sentence for each field."""

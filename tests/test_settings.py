@@ -141,6 +141,27 @@ def test_the_chain_gets_what_was_chosen() -> None:
     )
 
 
+def test_a_chain_comes_back_from_live_settings_as_it_went_in() -> None:
+    """But for the frames in flight, which live chooses by itself."""
+    chain = ChainSettings(
+        weights="mine",
+        engine="torch",
+        device="cpu",
+        precision="float32",
+        size=NetworkSize((320, 192)),
+        size_follows_subject=True,
+        in_flight=1,
+        compile=True,
+        norms="fixed",
+        temporal="ofd",
+        refine=False,
+        background="transparent",
+        steps=("regions",),
+        light=("match",),
+    )
+    assert LiveSettings().with_chain(chain).chain() == chain
+
+
 def test_the_users_folder_can_be_chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MATTECAM_CONFIG", str(tmp_path))
     assert live_settings_file().path == tmp_path / "live.json"

@@ -39,7 +39,20 @@ def running(
     size: (width, height) of the output's pictures, at the job's rate; None for what comes. Raises
     MattecamError where no picture comes.
     """
-    settings = _settings(job)
+    settings = (
+        LiveSettings()
+        .with_chain(job.settings)
+        .but(
+            in_flight=job.settings.in_flight,
+            quality=job.quality,
+            skip_unchanged=False,  # the frames come again and again; each is to be worked on
+            # What `live_turns` does not tell of yet, it does not measure either.
+            steps=(),
+            size_follows_subject=False,
+            source="memory",
+            outputs=(),
+        )
+    )
     if size is not None:
         settings = settings.but(output_size=size, output_rate=job.rate)
     seen = threading.Event()
@@ -60,26 +73,3 @@ def running(
             raise MattecamError("The live pipeline gave no picture in three minutes.")
         run.check()
         yield run
-
-
-def _settings(job: Job) -> LiveSettings:
-    chain = job.settings
-    return LiveSettings().but(
-        weights=chain.weights,
-        engine=chain.engine,
-        device=chain.device,
-        precision=chain.precision,
-        compile=chain.compile,
-        norms=chain.norms,
-        size=str(chain.size),
-        in_flight=chain.in_flight,
-        quality=job.quality,
-        skip_unchanged=False,  # the frames come again and again; each is to be worked on
-        temporal=chain.temporal,
-        refine=chain.refine,
-        edge=chain.edge,
-        background=chain.background,
-        light=chain.light,
-        source="memory",
-        outputs=(),
-    )

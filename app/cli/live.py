@@ -82,29 +82,19 @@ def live(
     from app.modnet.preprocess import AUTO
     from app.settings import LiveSettings
 
-    settings = LiveSettings().but(
-        weights=chain.weights,
-        engine=chain.engine,
-        device=chain.device,
-        precision=chain.precision,
-        compile=chain.compile,
-        norms=chain.norms,
-        size=str(chain.size),
-        size_follows_subject=chain.size_follows_subject,
-        temporal=chain.temporal,
-        refine=chain.refine,
-        edge=chain.edge,
-        background=chain.background,
-        steps=chain.steps,
-        light=chain.light,
-        # Who names a size wants that size.
-        quality=quality or (Quality.SMOOTH_60 if chain.size == AUTO else Quality.BEST),
-        source=source,
-        outputs=tuple(dict.fromkeys(output or ["virtual-camera"])),
-        output_size=_parse_size(output_size),
-        output_rate=output_rate,
-        mirror_output=chain.mirror,
-        on_demand=on_demand,
+    settings = (
+        LiveSettings()
+        .with_chain(chain)
+        .but(
+            # Who names a size wants that size.
+            quality=quality or (Quality.SMOOTH_60 if chain.size == AUTO else Quality.BEST),
+            source=source,
+            outputs=tuple(dict.fromkeys(output or ["virtual-camera"])),
+            output_size=_parse_size(output_size),
+            output_rate=output_rate,
+            mirror_output=chain.mirror,
+            on_demand=on_demand,
+        )
     )
     wanted = None
     if record is not None:

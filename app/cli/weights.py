@@ -110,14 +110,12 @@ def calibrate(
 
     A few frames of each clip are looked at. They count for exactly this file of weights.
     """
-    from rich.console import Console
-
     from app.modnet.calibrate import calibrate as run
     from app.weights import store
 
     chosen = store.resolve(name or store.DEFAULT)
-    with Console(stderr=True).status("Measuring") as status:
-        made = run(chosen, places, progress=lambda seen: status.update(f"Measuring: {seen} seen"))
+    with _counting() as progress:
+        made = run(chosen, places, progress=progress)
     typer.echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
 
 
@@ -203,15 +201,22 @@ def quantise(
     exactly this file of weights, and is used from then on where the processor multiplies such
     integers.
     """
-    from rich.console import Console
-
     from app.modnet.quantise import quantise as run
     from app.weights import store
 
     chosen = store.resolve(name or store.DEFAULT)
-    with Console(stderr=True).status("Measuring") as status:
-        made = run(chosen, places, progress=lambda seen: status.update(f"Measuring: {seen} seen"))
+    with _counting() as progress:
+        made = run(chosen, places, progress=progress)
     typer.echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
+
+
+@contextmanager
+def _counting() -> Iterator[Callable[[int], None]]:
+    """How many pictures were seen so far, shown on stderr."""
+    from rich.console import Console
+
+    with Console(stderr=True).status("Measuring") as status:
+        yield lambda seen: status.update(f"Measuring: {seen} seen")
 
 
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:

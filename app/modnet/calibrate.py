@@ -33,22 +33,28 @@ def calibrate(
     progress: how many pictures were seen. Raises InputError where nothing in `places` can be read
     as pictures, WeightsError for the weights, OutputError where the file cannot be written.
     """
-    seen = 0
-
-    def counted() -> Iterator[RGB]:
-        nonlocal seen
-        for picture in pictures_of(places):
-            seen += 1
-            progress(seen)
-            yield picture
-
-    network = weights.load(chosen.path).network
-    measured = statistics.measure(network, counted(), SIZES)
-    content = statistics.to_bytes(measured, weights_sha256=chosen.sha256, pictures=seen)
+    pictures = Counted(places, progress)
+    measured = statistics.measure(weights.load(chosen.path).network, pictures, SIZES)
+    content = statistics.to_bytes(measured, weights_sha256=chosen.sha256, pictures=pictures.seen)
     target = stored.path_for(Path(chosen.name).stem)
     with store.writing(target) as file:
         file.write(content)
-    return stored.StatisticsFile(target, store.sha256_of(target), seen)
+    return stored.StatisticsFile(target, store.sha256_of(target), pictures.seen)
+
+
+class Counted:
+    """The pictures of `places`, see `pictures_of`; `seen` tells how many were taken so far."""
+
+    def __init__(self, places: Sequence[str], progress: Callable[[int], None]) -> None:
+        self._places = places
+        self._progress = progress
+        self.seen = 0
+
+    def __iter__(self) -> Iterator[RGB]:
+        for picture in pictures_of(self._places):
+            self.seen += 1
+            self._progress(self.seen)
+            yield picture
 
 
 def pictures_of(places: Sequence[str]) -> Iterator[RGB]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from torch import Tensor
-
 from app.frames import RGB
 from app.modnet import eight_bit, weights
-from app.modnet.calibrate import SIZES, pictures_of
+from app.modnet.calibrate import SIZES, Counted
 from app.modnet.network import MODNet
 from app.modnet.statistics import as_input
 from app.weights import beside, store
@@ -41,22 +39,14 @@ def quantise(
     progress: how many pictures were seen. Raises InputError where nothing in `places` can be read
     as pictures, WeightsError for the weights, OutputError where the file cannot be written.
     """
-    seen = 0
-
-    def images() -> Iterator[Tensor]:
-        nonlocal seen
-        for picture in pictures_of(places):
-            for size in SIZES:
-                yield as_input(picture, size)
-            seen += 1
-            progress(seen)
-
-    reaches = eight_bit.measure(weights.load(chosen.path).network, images())
-    content = eight_bit.to_bytes(reaches, weights_sha256=chosen.sha256, pictures=seen)
+    pictures = Counted(places, progress)
+    images = (as_input(picture, size) for picture in pictures for size in SIZES)
+    reaches = eight_bit.measure(weights.load(chosen.path).network, images)
+    content = eight_bit.to_bytes(reaches, weights_sha256=chosen.sha256, pictures=pictures.seen)
     target = beside.path_for(SUFFIX, Path(chosen.name).stem)
     with store.writing(target) as file:
         file.write(content)
-    return Quantised(target, seen)
+    return Quantised(target, pictures.seen)
 
 
 def quantise_adapted(
