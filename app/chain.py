@@ -36,8 +36,12 @@ class ChainSettings:
 
     weights: a name from the list of weights, or a file.
     engine, device, precision, size, in_flight, compile: see EngineSettings.
-    norms: "auto", "exact" (each picture's own statistics, as MODNet) or "fixed" (stored ones, which
-        is faster); auto is fixed where statistics of these weights are stored.
+    norms: "auto", "exact" (each picture's own statistics, as MODNet), "scene" (fitted to the scene,
+        see app/modnet/scene.py, which is faster, where the engine can do that) or "fixed" (stored
+        statistics, which is faster, too); auto is fixed where statistics of these weights are
+        stored, else scene.
+    one_scene: the frames are a camera's, or a clip's; pictures that have nothing to do with each
+        other have no scene that the network could be fitted to.
     temporal, edge, background: `NAME[:VALUE][,KEY=VALUE...]` of a registered part.
     refine: whether the picture leads the edge and the edge's colours are mended; without, alpha is
         only enlarged bilinearly.
@@ -57,6 +61,7 @@ class ChainSettings:
     in_flight: int = 2
     compile: bool = False
     norms: str = "auto"
+    one_scene: bool = True
     temporal: str = "steady"
     refine: bool = True
     edge: str = "edge"
@@ -180,6 +185,7 @@ def open_chain_engine(
             statistics_sha256=stored.sha256 if stored else "",
             eight_bit=rounded.path if rounded else None,
             eight_bit_sha256=rounded.sha256 if rounded else "",
+            scene=settings.one_scene and settings.norms in ("auto", "scene"),
         ),
     )
 
@@ -188,7 +194,7 @@ def resolve_statistics(
     settings: ChainSettings, weights: store.WeightsFile | None
 ) -> statistics.StatisticsFile | None:
     """The stored statistics that are used, None for exact norms. Raises WeightsError."""
-    if weights is None or settings.norms == "exact":
+    if weights is None or settings.norms in ("exact", "scene"):
         return None
     stored = statistics.find(weights.sha256)
     if stored is None and settings.norms == "fixed":

@@ -52,6 +52,7 @@ class Matting:
 
     def reset(self) -> None:
         self.engine.drain()
+        self.engine.forget()
         self._alternation.reset()
         self._change.reset()
         self._frames = self._followed = 0

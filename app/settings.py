@@ -104,7 +104,7 @@ class LiveSettings(Settings):
     size_follows_subject: bool = False
     in_flight: int = Field(default=1, ge=1, le=4)
     compile: bool = False
-    norms: Literal["auto", "exact", "fixed"] = "auto"
+    norms: Literal["auto", "exact", "scene", "fixed"] = "auto"
     quality: Quality = Quality.SMOOTH_60
     skip_unchanged: bool = True
     temporal: str = "steady"

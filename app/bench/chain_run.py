@@ -26,12 +26,15 @@ def chain_turns(job: Job, feeder: Feeder) -> Iterator[Callable[[int], Turn]]:
     with open_chain(job.settings, frame_size=feeder.size) as chain:
         described = chain.describe(feeder.size)
         spent: list[float] = []
+        shown = 0  # frames of all turns: as of one long clip
 
         def take_turn(count: int) -> Turn:
+            nonlocal shown
             times = StageTimes()
             began, cpu = time.perf_counter(), time.process_time()
-            for _ in run(frames_of(feeder, count, times), chain.steps, times):
+            for _ in run(frames_of(feeder, count, times, first=shown), chain.steps, times):
                 pass
+            shown += count
             turn = Turn(
                 frames=count,
                 seconds=time.perf_counter() - began,

@@ -144,13 +144,15 @@ def open_feeder(job: Job) -> Feeder:
     return Coded(pictures) if job.feed == "mjpeg" else Held(pictures)
 
 
-def frames_of(feeder: Feeder, count: int, times: StageTimes | None = None) -> Iterator[Frame]:
+def frames_of(
+    feeder: Feeder, count: int, times: StageTimes | None = None, *, first: int = 0
+) -> Iterator[Frame]:
     """`count` frames whose times go on, though the pictures come again.
 
-    times: gets what decoding took, under "decode".
+    times: gets what decoding took, under "decode". first: the first one's index.
     """
     pictures = feeder.pictures()
-    for index in islice(counted(), count):
+    for index in islice(counted(first), count):
         began = time.perf_counter()
         rgb = next(pictures)
         if times is not None and isinstance(feeder, Coded):

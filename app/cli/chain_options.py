@@ -63,9 +63,10 @@ Compile = Annotated[
 Norms = Annotated[
     str | None,
     typer.Option(
-        metavar="auto|exact|fixed",
-        help="The network's instance norms: with each picture's own statistics, or with stored"
-        " ones, which is faster.",
+        metavar="auto|exact|scene|fixed",
+        help="The network's norms: with each picture's own statistics, as MODNet; with those of the"
+        " scene, working out the edge where the person is, which is faster and gives the same"
+        " matte; or with stored ones, which is faster, too. auto: scene, or fixed where stored.",
         rich_help_panel=_PANEL,
     ),
 ]
@@ -219,8 +220,8 @@ def _settings(
         raise UsageError(
             f"--precision is {precision!r}; it may be auto, float32, bfloat16, float16 or int8."
         )
-    if norms not in (None, "auto", "exact", "fixed"):
-        raise UsageError(f"--norms is {norms!r}; it may be auto, exact or fixed.")
+    if norms not in (None, "auto", "exact", "scene", "fixed"):
+        raise UsageError(f"--norms is {norms!r}; it may be auto, exact, scene or fixed.")
     return ChainSettings(
         weights=weights or (store.PLAIN if plain else store.DEFAULT),
         engine=engine,

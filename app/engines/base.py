@@ -32,6 +32,8 @@ class EngineSettings:
         statistics_sha256 identifies it in caches.
     eight_bit: a file with the weights' 8-bit form, which int8 needs and auto takes where the
         processor multiplies such integers; eight_bit_sha256 identifies it in caches.
+    scene: frames are of one scene, as a camera's are, and the network may be fitted to it, where
+        the engine can do that; see app/modnet/scene.py.
     """
 
     weights: Path | None
@@ -45,6 +47,7 @@ class EngineSettings:
     statistics_sha256: str = ""
     eight_bit: Path | None = None
     eight_bit_sha256: str = ""
+    scene: bool = False
 
     @property
     def norms(self) -> str:
@@ -55,7 +58,8 @@ class EngineSettings:
 class EngineInfo:
     """What really runs, for the user's eyes. `note` says why it is not what was asked for.
 
-    norms: "exact" (each picture's own statistics) or "fixed" (stored ones).
+    norms: "exact" (each picture's own statistics), "scene" (those of the scene, where there is a
+        lasting one, and of each picture else) or "fixed" (stored ones).
     """
 
     engine: str
@@ -80,10 +84,13 @@ class Engine:
     wakes: whether `on_ready` is called, from any thread, when a matte becomes ready, so that
         `take_ready` gives it from then on: live, it wakes the matting thread. The mattes of an
         engine that does not are waited for.
+    keeps_time: live, no frame waits for what can be had later, such as a faster network; else a
+        clip gives the same twice.
     """
 
     needs_weights = True
     wakes = False
+    keeps_time = False
     on_ready: Callable[[], None] | None = None
 
     def __init__(self, settings: EngineSettings) -> None:
@@ -127,6 +134,9 @@ class Engine:
     def use_size(self, size: NetworkSize) -> None:
         """From the next frame on. What is in flight is finished at the size it went in with."""
         self.settings = replace(self.settings, size=size)
+
+    def forget(self) -> None:
+        """The next frame has nothing to do with those before; none of them is in flight."""
 
     def submit(self, frame: Frame) -> None:
         raise NotImplementedError

@@ -1,84 +1,82 @@
-"""OpenVINO: the fast way on a CPU, and the way to Intel's GPUs and NPUs.
-
-The torch network is converted once for each weights file; the result lies in the cache with the
-compiled form of every grid that was used, so that a later start imports no torch.
-"""
+"""OpenVINO: the fast way on a CPU, and the way to Intel's GPUs and NPUs."""
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
 import importlib.util
-import logging
-import multiprocessing
 import os
-import shutil
-import tempfile
-import time
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from typing_extensions import Self
 
-from app import places
 from app.engines import processor
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
-from app.errors import EngineError, EngineUnavailable, MattecamError
-from app.frames import RGB, Frame, Matte
-from app.modnet import REVISION
+from app.engines.openvino_cache import Converted
+from app.engines.openvino_forms import CalledBack, Compiled, Form, Forms, Kind, Request
+from app.errors import EngineError, EngineUnavailable
+from app.frames import Alpha, Frame, Matte
 from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
-
-log = logging.getLogger(__name__)
+from app.subject.scene import (
+    Choice,
+    Columns,
+    Fitted,
+    Moments,
+    Scene,
+    Whole,
+    columns_of,
+    is_missed,
+)
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
-# A conversion in progress, and when it cannot be that any more, in seconds.
-_CONVERTING, _STALE = ".converting-", 3600
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
 # In this order, where nothing was asked for.
 _FASTEST = ("int8", "bfloat16", "float16", "float32")
 # Frames that wait inside where several are computed at once: whoever takes the mattes is busy with
 # the last one when the next is done, and a core would stand still for a tenth of the time.
 _WAITING = 2
-# Compiled networks kept ready: a folder of pictures may bring many sizes, each costs memory.
-_KEPT_GRIDS = 3
 
 
-@dataclass
-class _Flag:
-    """Whether OpenVINO called back.
+@dataclass(frozen=True)
+class _Chosen:
+    """By which network a frame goes, and who is to hear what came of it."""
 
-    It does so a moment before the request counts as done: asking the request then would say no, and
-    nobody would ask again. Apart from the request, which the callback must not keep alive.
-    """
-
-    up: bool = False
-
-
-@dataclass
-class _Request:
-    """One of OpenVINO's infer requests with the input that it reads from."""
-
-    handle: Any
-    picture: RGB  # uint8 (1, H, W, 3), shared with the request
-    called_back: _Flag
-
-
-@dataclass
-class _Compiled:
-    idle: list[_Request]
+    scene: Scene
+    choice: Choice
 
 
 @dataclass
 class _InFlight:
+    """chosen: None where it is the plain network for all."""
+
     frame: Frame
     grid: Grid
-    compiled: _Compiled
-    request: _Request
+    compiled: Compiled
+    request: Request
+    chosen: _Chosen | None
+
+
+@dataclass
+class _Outcome:
+    """What a frame said about the scene, for the frames after it."""
+
+    scene: Scene
+    frame: Frame
+    extent: Columns | None = None
+    missed: bool = False
+    moments: Moments | None = None
+
+    def pass_on(self) -> None:
+        at, mirrored = self.frame.captured_at, self.frame.mirrored
+        if self.missed:
+            self.scene.missed(at)
+        if self.moments is not None:
+            self.scene.surveyed(self.moments, mirrored=mirrored)
+        if self.extent is not None:
+            self.scene.saw(self.extent, at, mirrored=mirrored)
 
 
 @engines.register("openvino", title="OpenVINO")
@@ -90,12 +88,13 @@ class OpenVINOEngine(Engine):
     def __init__(self, settings: EngineSettings) -> None:
         super().__init__(settings)
         self._core: Any = None
-        self._model_path: Path | None = None
+        self._forms: Forms | None = None
         self._info: EngineInfo | None = None
-        self._hint = "f32"
-        self._compiled: OrderedDict[Grid, _Compiled] = OrderedDict()
         self._in_flight: deque[_InFlight] = deque()
         self._ready: list[Matte] = []
+        self._scenes: dict[Grid, Scene] = {}
+        self._submitted = self._heeded = 0  # frames, and outcomes that were passed on
+        self._outcomes: deque[_Outcome] = deque()  # of the frames after those
 
     @property
     def holds(self) -> int:
@@ -126,18 +125,30 @@ class OpenVINOEngine(Engine):
         device = self._pick_device()
         precision = self._pick_precision(device)
         name = str(self._core.get_property(device, "FULL_DEVICE_NAME")).strip()
+        in_8_bits = precision == "int8"
+        norms = "exact" if in_8_bits else self.settings.norms
+        if self.settings.scene and norms == "exact" and device == "CPU":
+            norms = "scene"
         self._info = EngineInfo(
             "openvino",
             device.lower(),
             name,
             precision,
-            norms="exact" if precision == "int8" else self.settings.norms,
+            norms=norms,
         )
         # What is no integer in the 8-bit form, such as the interpolations.
-        rest = self._native(device) if precision == "int8" else (precision,)
-        self._hint = next(_PRECISIONS[one] for one in _FASTEST if one in rest and one != "int8")
-        self._model_path = self._converted()
-        self._core.set_property({"CACHE_DIR": str(self._model_path.parent)})
+        rest = self._native(device) if in_8_bits else (precision,)
+        hint = next(_PRECISIONS[one] for one in _FASTEST if one in rest and one != "int8")
+        converted = Converted(self.weights, self.settings, in_8_bits=in_8_bits)
+        converted.whole()
+        self._core.set_property({"CACHE_DIR": str(converted.folder)})
+        options: dict[str, Any] = {
+            "PERFORMANCE_HINT": "LATENCY" if self.settings.in_flight == 1 else "THROUGHPUT",
+            "INFERENCE_PRECISION_HINT": hint,
+        }
+        if device == "CPU":
+            options["NUM_STREAMS"] = self.settings.in_flight
+        self._forms = Forms(self._core, device, options, converted, self._tell_ready)
         return self
 
     def __exit__(
@@ -150,8 +161,9 @@ class OpenVINOEngine(Engine):
             pending.request.handle.wait()
         self._in_flight.clear()
         self._ready.clear()
-        self._compiled.clear()
-        self._core = None
+        if self._forms is not None:
+            self._forms.close()
+        self._forms = self._core = None
 
     @property
     def info(self) -> EngineInfo:
@@ -202,125 +214,134 @@ class OpenVINOEngine(Engine):
         there = self.settings.eight_bit is not None
         return there and device == "CPU" and processor.multiplies_int8()
 
-    def _converted(self) -> Path:
-        """The cached OpenVINO form of the weights, made now where it is not there yet."""
-        import openvino
-
-        in_8_bits = self.info.precision == "int8"
-        form = self.settings.eight_bit if in_8_bits else self.settings.statistics
-        parts = (
-            self.settings.weights_sha256,
-            self.settings.eight_bit_sha256 if in_8_bits else self.settings.statistics_sha256,
-            REVISION,
-            openvino.__version__,
-        )
-        key = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
-        folder = places.cache() / "openvino" / key
-        path = folder / "modnet.xml"
-        if path.is_file():
-            return path
-        log.info("converting %s for OpenVINO, once", self.weights.name)
-        parent = folder.parent
-        try:
-            parent.mkdir(parents=True, exist_ok=True)
-            clear_left_over(parent)
-            partial = Path(tempfile.mkdtemp(prefix=_CONVERTING, dir=parent))
-        except OSError as error:
-            raise EngineError(
-                f"The cache folder {parent} cannot be written ({error.strerror}): make it writable "
-                "or name another one in MATTECAM_CACHE."
-            ) from error
-        try:
-            _convert_in_child(self.weights, partial / path.name, form, in_8_bits)
-            try:
-                partial.rename(folder)
-            except OSError:
-                # Another process was faster; its result is as good.
-                if not path.is_file():
-                    raise
-        except OSError as error:
-            raise EngineError(
-                f"The converted network cannot be stored in {parent} ({error.strerror})."
-            ) from error
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
-        return path
+    @property
+    def _open_forms(self) -> Forms:
+        if self._forms is None:
+            raise EngineError("The OpenVINO engine is not open.")
+        return self._forms
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
-        self._compile(grid_for(frame_size, self.settings.size))
+        self._whole(grid_for(frame_size, self.settings.size))
 
-    def _compile(self, grid: Grid) -> _Compiled:
-        compiled = self._compiled.get(grid)
-        if compiled is not None:
-            self._compiled.move_to_end(grid)
-            return compiled
-        import numpy as np
-        import openvino
+    def _whole(self, grid: Grid) -> Compiled:
+        """For a whole picture. Where it is fitted to scenes, each could be a survey.
 
-        width, height = grid.padded
-        shape = [1, height, width, 3]
-        model = self._core.read_model(self._model_path)
-        model.reshape(shape)
-        count = self.settings.in_flight
-        options: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY" if count == 1 else "THROUGHPUT",
-            "INFERENCE_PRECISION_HINT": self._hint,
-        }
-        if self.info.device == "cpu":
-            options["NUM_STREAMS"] = count
-        try:
-            network = self._core.compile_model(model, self.info.device.upper(), options)
-        except RuntimeError as error:
-            raise EngineError(
-                f"OpenVINO cannot compile the network for {self.info.device} at {grid}: "
-                f"{str(error).strip().splitlines()[-1]}"
-            ) from error
-        requests = []
-        for _ in range(self.holds):
-            picture = np.zeros(shape, np.uint8)
-            handle = network.create_infer_request()
-            handle.set_input_tensor(openvino.Tensor(picture, shared_memory=True))
-            called_back = _Flag()
-            handle.set_callback(self._tell_ready, called_back)
-            requests.append(_Request(handle, picture, called_back))
-        while len(self._compiled) >= _KEPT_GRIDS:
-            self._compiled.popitem(last=False)
-        self._compiled[grid] = compiled = _Compiled(requests)
-        return compiled
+        A plain one beside that would spare a tenth of what few frames cost, and take more memory.
+        """
+        fitted = self.info.norms == "scene"
+        return self._open_forms.get(Form(grid, Kind.SURVEY if fitted else Kind.PLAIN))
 
-    def _tell_ready(self, called_back: _Flag) -> None:
+    def forget(self) -> None:
+        self._scenes.clear()
+        self._outcomes.clear()
+        self._submitted = self._heeded = 0
+
+    def _tell_ready(self, called_back: CalledBack) -> None:
         called_back.up = True
         if self.on_ready is not None:
             self.on_ready()
 
     def submit(self, frame: Frame) -> None:
-        grid = grid_for(frame.size, self.settings.size)
-        compiled = self._compile(grid)
-        while len(self._in_flight) >= self.holds or not compiled.idle:
+        while len(self._in_flight) >= self.holds:
             self._finish_oldest()
-        request = compiled.idle.pop()
-        fit_frame(frame, grid, request.picture[0])
-        self._in_flight.append(_InFlight(frame, grid, compiled, request))
+        grid = grid_for(frame.size, self.settings.size)
+        if self.info.norms == "scene":
+            request = self._take_for_scene(frame, grid)
+        else:
+            request = self._take(frame, grid, self._whole(grid))
+            fit_frame(frame, grid, request.picture[0])
+        self._submitted += 1
         request.called_back.up = False
         request.handle.start_async()
+
+    def _take(
+        self, frame: Frame, grid: Grid, compiled: Compiled, chosen: _Chosen | None = None
+    ) -> Request:
+        request = compiled.request()
+        self._in_flight.append(_InFlight(frame, grid, compiled, request, chosen))
+        return request
+
+    def _take_for_scene(self, frame: Frame, grid: Grid) -> Request:
+        """Chooses the network, and fills its inputs."""
+        self._heed()
+        scene = self._scenes.setdefault(grid, Scene(grid.padded[0]))
+        picture = np.empty((grid.padded[1], grid.padded[0], 3), np.uint8)
+        fit_frame(frame, grid, picture)
+
+        def is_there(fitted: Fitted) -> bool:
+            form = _form(grid, fitted)
+            return self._open_forms.get_soon(form, wait=not self.keeps_time) is not None
+
+        choice = scene.choose(picture, frame.captured_at, is_there, mirrored=frame.mirrored)
+        compiled = None
+        if isinstance(choice, Fitted):
+            compiled = self._open_forms.get(_form(grid, choice))
+        request = self._take(frame, grid, compiled or self._whole(grid), _Chosen(scene, choice))
+        request.picture[0] = picture
+        if isinstance(choice, Fitted):
+            piece, blocks = request.piece_and_blocks
+            piece[0] = picture[:, choice.columns.start : choice.columns.stop]
+            blocks[:] = choice.columns.blocks
+        return request
+
+    def _heed(self) -> None:
+        """Passes on what earlier frames said: all of it live, else what is sure to be known.
+
+        So a clip gives the same twice, however fast the machine is.
+        """
+        sure = len(self._outcomes) if self.keeps_time else self._submitted - self.holds + 1
+        while self._outcomes and (self.keeps_time or self._heeded < sure):
+            self._outcomes.popleft().pass_on()
+            self._heeded += 1
 
     def _finish_oldest(self) -> None:
         oldest = self._in_flight.popleft()
         oldest.request.handle.wait()
-        output = oldest.request.handle.get_output_tensor().data
-        alpha = crop(output[0, 0], oldest.grid)
-        oldest.compiled.idle.append(oldest.request)
+        if oldest.chosen is None:
+            alpha = crop(oldest.request.output()[0, 0], oldest.grid)
+        else:
+            alpha = self._alpha_in_scene(oldest, oldest.chosen)
+        oldest.compiled.give_back(oldest.request)
         self._ready.append(Matte(oldest.frame, alpha))
 
+    def _alpha_in_scene(self, done: _InFlight, chosen: _Chosen) -> Alpha:
+        request, choice = done.request, chosen.choice
+        outcome = _Outcome(chosen.scene, done.frame)
+        self._outcomes.append(outcome)
+        alpha, semantic = request.output(0)[0, 0], request.output(1)[0, 0]
+        if isinstance(choice, Fitted):
+            columns = choice.columns
+            if is_missed(alpha, semantic, columns):
+                outcome.missed = True
+                return self._again(done, outcome)
+            outcome.extent = columns_of(alpha, semantic, start=columns.start)
+            whole = np.zeros(request.picture.shape[1:3], np.float32)
+            whole[:, columns.start : columns.stop] = alpha
+            return crop(whole, done.grid)
+        if choice is Whole.SURVEY:
+            outcome.moments = request.output(2).copy()
+        outcome.extent = columns_of(alpha, semantic)
+        return crop(alpha, done.grid)
+
+    def _again(self, done: _InFlight, outcome: _Outcome) -> Alpha:
+        """The same frame, now over the whole picture."""
+        compiled = self._whole(done.grid)
+        request = compiled.request()
+        request.picture[0] = done.request.picture[0]
+        request.called_back.up = False
+        request.handle.start_async()
+        request.handle.wait()
+        alpha = request.output(0)[0, 0]
+        outcome.extent = columns_of(alpha, request.output(1)[0, 0])
+        cropped = crop(alpha, done.grid)
+        compiled.give_back(request)
+        return cropped
+
     def take_ready(self) -> Sequence[Matte]:
-        while self._in_flight and self._is_done(self._in_flight[0].request):
+        while self._in_flight and self._in_flight[0].request.is_done:
             self._finish_oldest()
         ready, self._ready = self._ready, []
         return ready
-
-    @staticmethod
-    def _is_done(request: _Request) -> bool:
-        return request.called_back.up or bool(request.handle.wait_for(0))
 
     def drain(self) -> Sequence[Matte]:
         while self._in_flight:
@@ -328,56 +349,11 @@ class OpenVINOEngine(Engine):
         return self.take_ready()
 
 
+def _form(grid: Grid, fitted: Fitted) -> Form:
+    return Form(grid, Kind.SCENE, fitted.columns.width, fitted.fit)
+
+
 def _devices_of(core: Any) -> Sequence[str]:
     """Each kind once, as this program calls it."""
     found = (device.split(".")[0].lower() for device in core.available_devices)
     return tuple(dict.fromkeys(found))
-
-
-def clear_left_over(cache: Path) -> None:
-    """Deletes what conversions left that were killed: 26 MB each. One may still run beside us."""
-    for partial in cache.glob(f"{_CONVERTING}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime > _STALE:
-                shutil.rmtree(partial, ignore_errors=True)
-
-
-def _convert_in_child(source: Path, target: Path, form: Path | None, in_8_bits: bool) -> None:
-    """Converts in a process of its own, so that torch's memory is given back afterwards."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(
-        target=_child, args=(theirs, source, target, form, in_8_bits), name="convert weights"
-    )
-    child.start()
-    theirs.close()
-    try:
-        failure = ours.recv()
-    except EOFError:
-        failure = EngineError(
-            "The weights could not be converted for OpenVINO: the process that does it died. "
-            "There may be too little memory; --engine torch does without it."
-        )
-    finally:
-        ours.close()
-        child.join()
-    if failure is not None:
-        raise failure
-
-
-def _child(
-    answer: Connection, source: Path, target: Path, form: Path | None, in_8_bits: bool
-) -> None:
-    from app.modnet import convert
-
-    try:
-        if in_8_bits and form is not None:
-            convert.to_openvino(source, target, eight_bit=form)
-        else:
-            convert.to_openvino(source, target, statistics=form)
-    except (MattecamError, OSError) as error:
-        answer.send(error)
-    except KeyboardInterrupt:
-        pass  # the parent got it too, and says so
-    else:
-        answer.send(None)

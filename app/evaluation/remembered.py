@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 
 import numpy as np
@@ -30,6 +31,8 @@ class Memory:
     def open(
         self, settings: ChainSettings, weights: store.WeightsFile | None
     ) -> Iterator[tuple[Engine, EngineInfo]]:
+        # What is remembered must depend on the picture alone, not on those before.
+        settings = replace(settings, one_scene=False)
         with open_chain_engine(settings, weights) as (engine, info):
             network = weights.sha256 if weights else "", info.precision, info.norms
             yield RememberingEngine(engine, self, (info.engine, *network)), info

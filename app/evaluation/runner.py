@@ -106,7 +106,7 @@ def evaluate_stills(
     """Scores every picture. Raises MattecamError; `progress` counts pictures."""
     if conditions.protocol is Protocol.RVM:
         raise UsageError("The protocol rvm is for clips; pictures take ppm100 or native.")
-    settings = replace(_checked(settings, conditions), background="transparent")
+    settings = replace(_checked(settings, conditions), background="transparent", one_scene=False)
     items = []
     with _Bench(settings, conditions) as bench:
         progress(0, len(stills))

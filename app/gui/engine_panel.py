@@ -32,6 +32,7 @@ class EnginePanel(Panel):
             (
                 ("auto", self.tr("Automatic")),
                 ("exact", self.tr("Of each picture")),
+                ("scene", self.tr("Of the scene (faster)")),
                 ("fixed", self.tr("Stored (faster)")),
             )
         )
@@ -64,8 +65,8 @@ class EnginePanel(Panel):
                 self.tr("Statistics"),
                 self.norms,
                 self.tr(
-                    "What the network levels its features by; stored statistics are faster, where "
-                    "the model has some."
+                    "What the network levels its features by; those of the scene are faster, and "
+                    "so are stored ones, where the model has some."
                 ),
             ),
             (

@@ -6,4 +6,4 @@ Importing this package does not import torch; `network`, `backbone`, `inference`
 
 # Part of the key of every cache of compiled networks: raise it whenever `inference` or `convert`
 # compute anything else, or in another way.
-REVISION = 2
+REVISION = 3

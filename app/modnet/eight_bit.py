@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from app.errors import InputError, WeightsCorrupt
-from app.modnet.inference import for_inference
+from app.modnet.inference import InferenceMODNet, ScaleAndShift, for_inference
 from app.modnet.network import MODNet
 
 # The name of a convolution in the network rewritten for inference -> float32 (2,): its input's
@@ -33,7 +33,8 @@ Reaches: TypeAlias = Mapping[str, Tensor]
 
 # MobileNetV2's first and last layers stay in floating point: four fifths of the error would come
 # from them, and in integers they are no faster (docs/decisions.md).
-_KEPT = tuple(f"backbone.model.features.{layer}." for layer in (0, 1, 2, 3, 4, 5, 17, 18))
+# So does conv_lr, S's own prediction, which alpha does not depend on.
+_KEPT = (*(f"backbone.model.features.{layer}." for layer in (0, 1, 2, 3, 4, 5, 17, 18)), "conv_lr.")
 
 
 class EightBitConv(nn.Module):
@@ -100,15 +101,18 @@ def wider(one: Reaches, other: Reaches) -> Reaches:
     }
 
 
-def in_8_bits(network: MODNet, reaches: Reaches) -> nn.Module:
+def in_8_bits(network: MODNet, reaches: Reaches) -> InferenceMODNet:
     """The network rewritten for inference (app/modnet/inference.py), in 8 bits.
 
     Maps float (1, 3, H, W) in [-1, 1] to alpha (1, 1, H, W), as the exact one does. `network`
-    itself is left alone. Raises WeightsCorrupt where the reaches are another network's.
+    itself is left alone; it may have `OpenNorm`s, whose convolutions are one where exact norms have
+    two, with the same input. Raises WeightsCorrupt where the reaches are another network's.
     """
     rewritten = _rewritten(network)
     convs = dict(_convs(rewritten))
-    if convs.keys() != reaches.keys() or any(reach.shape != (2,) for reach in reaches.values()):
+    exact = not any(isinstance(module, ScaleAndShift) for module in rewritten.modules())
+    known = convs.keys() == reaches.keys() if exact else convs.keys() <= reaches.keys()
+    if not known or any(reach.shape != (2,) for reach in reaches.values()):
         raise WeightsCorrupt(
             "The stored 8-bit form is another network's; run: python main.py weights quantise, or "
             "choose another --precision."
@@ -135,7 +139,7 @@ def load(path: Path) -> Reaches:
         ) from error
 
 
-def _rewritten(network: MODNet) -> nn.Module:
+def _rewritten(network: MODNet) -> InferenceMODNet:
     """As app/modnet/inference.py does, with the backbone's norms in its convolutions, too."""
     rewritten = for_inference(network)
     for sequence in [m for m in rewritten.modules() if isinstance(m, nn.Sequential)]:

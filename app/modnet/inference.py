@@ -33,7 +33,7 @@ from app.modnet.network import ConvIBNormRelu, HRBranch, IBNorm, MODNet
 from app.modnet.statistics import Statistics, fix
 
 
-def for_inference(network: MODNet, statistics: Statistics | None = None) -> nn.Module:
+def for_inference(network: MODNet, statistics: Statistics | None = None) -> InferenceMODNet:
     """Maps float (1, 3, H, W) in [-1, 1] to alpha (1, 1, H, W). `network` itself is left alone.
 
     statistics: what the instance norms take for mean and variance; None for the picture's own,
@@ -42,10 +42,13 @@ def for_inference(network: MODNet, statistics: Statistics | None = None) -> nn.M
     network = copy.deepcopy(network).eval().requires_grad_(False)
     if statistics is not None:
         fix(network, statistics)
-    return _InferenceMODNet(network).eval().requires_grad_(False)
+    inference = InferenceMODNet(network).eval()
+    return inference.requires_grad_(False)
 
 
-class _InferenceMODNet(nn.Module):
+class InferenceMODNet(nn.Module):
+    """The network rewritten; see `for_inference`, which makes it."""
+
     def __init__(self, network: MODNet) -> None:
         super().__init__()
         s, f = network.lr_branch, network.f_branch
@@ -53,6 +56,7 @@ class _InferenceMODNet(nn.Module):
         self.context = s.context
         self.conv_lr16x = _UpsampleConv5x5(s.conv_lr16x)
         self.conv_lr8x = s.conv_lr8x
+        self.conv_lr = s.conv_lr
         self.hr_branch = _Details(network.hr_branch)
         self.conv_lr4x = f.conv_lr4x
         self.conv_f2x = f.conv_f2x
@@ -66,13 +70,23 @@ class _InferenceMODNet(nn.Module):
                 setattr(self.get_submodule(owner), own, _Parts(conv, norm))
 
     def forward(self, image: Tensor) -> Tensor:
+        return self.alpha(image, *self.features(image))
+
+    def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """-> the backbone's at 1/2 and at 1/4, and S's at 1/8, which D and F work on."""
         enc2x, enc4x, _, _, enc32x = self.backbone(image)
         lr16x = self.conv_lr16x(self.context(enc32x))
-        lr8x = self.conv_lr8x(_up2(lr16x))
+        return enc2x, enc4x, cast(Tensor, self.conv_lr8x(_up2(lr16x)))
+
+    def alpha(self, image: Tensor, enc2x: Tensor, enc4x: Tensor, lr8x: Tensor) -> Tensor:
         hr2x = self.hr_branch(image, enc2x, enc4x, lr8x)
         lr4x = self.conv_lr4x(_up2(lr8x))
         f2x = self.conv_f2x(torch.cat((_up2(lr4x), hr2x), dim=1))
         return cast(Tensor, self.tail(f2x, image))
+
+    def semantic(self, lr8x: Tensor) -> Tensor:
+        """S's own word on where the person is: (1, 1, H / 16, W / 16) in [0, 1]."""
+        return torch.sigmoid(cast(Tensor, self.conv_lr(lr8x)))
 
 
 class _Part(nn.Module):
@@ -199,10 +213,12 @@ class _PackedTail(nn.Module):
                 # The picture is continued by zeros, as in the original.
                 _conv(_phases_of_full(conv.weight[:, features:]), None, stride=2, padding=1),
             )
-            exact = isinstance(part.norm, nn.InstanceNorm2d)
-            self.parts.append(
-                _Part(packed, _PackedInstanceNorm(part.norm) if exact else nn.Identity())
-            )
+            inner = part.norm
+            if isinstance(inner, nn.InstanceNorm2d):
+                inner = PackedInstanceNorm(inner)
+            elif isinstance(inner, ScaleAndShift):
+                inner = ScaleAndShift(inner.before, inner.channels, packed=4)
+            self.parts.append(_Part(packed, inner))
             own = last.weight.detach()[:, at : at + conv.out_channels, 0, 0]
             closing = torch.einsum("oc,pq->opcq", own, torch.eye(4)).reshape(4, -1, 1, 1)
             self.close.append(_conv(closing, closing_bias))
@@ -217,7 +233,40 @@ class _PackedTail(nn.Module):
         return F.pixel_shuffle(torch.sigmoid(sum(closed[1:], closed[0])), 2)
 
 
-class _PackedInstanceNorm(nn.Module):
+class OpenNorm(nn.Module):
+    """In an instance norm's place in MODNet: its statistics come from outside; see `for_inference`.
+
+    It only marks the place.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.channels = channels
+
+
+class ScaleAndShift(nn.Module):
+    """What becomes of an `OpenNorm`: x * scale + shift, by `affine`, which is set before.
+
+    before: channels that come first and stay as they are. channels: those that do not. packed: of
+    how many channels each of both consists. affine: (2, channels), the scale and the shift.
+    """
+
+    affine: Tensor
+
+    def __init__(self, before: int, channels: int, *, packed: int = 1) -> None:
+        super().__init__()
+        self.before = before
+        self.channels = channels
+        self._packed = packed
+
+    def forward(self, x: Tensor) -> Tensor:
+        same = torch.tensor([[1.0], [0.0]]).expand(2, self.before)
+        affine = torch.cat((same, self.affine), dim=1).repeat_interleave(self._packed, dim=1)
+        scale_shift = affine.reshape(2, 1, -1, 1, 1)
+        return x * scale_shift[0] + scale_shift[1]
+
+
+class PackedInstanceNorm(nn.Module):
     """Instance norm of packed channels: the four of one channel have its mean and variance."""
 
     def __init__(self, norm: nn.Module) -> None:
@@ -268,7 +317,8 @@ def _phases_of_full(weight: Tensor) -> Tensor:
 def _halves(conv: nn.Module, norm: IBNorm) -> list[_Part]:
     """The batch norm half with its norm in the convolution, and the instance norm half.
 
-    One part for both where the statistics of the other half are fixed, too (see `fix`).
+    One part for both where the statistics of the other half are fixed, too (see `fix`), or come
+    from outside.
     """
     scale, shift = _batch_norm_affine(norm.bnorm)
     half = norm.bnorm_channels
@@ -277,6 +327,10 @@ def _halves(conv: nn.Module, norm: IBNorm) -> list[_Part]:
         scale, shift = torch.cat((scale, other)), torch.cat((shift, moved))
         return [_Part(_rows(conv, slice(None), scale, shift), nn.Identity())]
     one = torch.ones(norm.inorm_channels)
+    if isinstance(norm.inorm, OpenNorm):
+        scale, shift = torch.cat((scale, one)), torch.cat((shift, torch.zeros_like(one)))
+        both = _rows(conv, slice(None), scale, shift)
+        return [_Part(both, ScaleAndShift(half, norm.inorm_channels))]
     return [
         _Part(_rows(conv, slice(half), scale, shift), nn.Identity()),
         _Part(_rows(conv, slice(half, None), one, torch.zeros_like(one)), norm.inorm),

@@ -124,6 +124,7 @@ class MattingWork(Work[Shot]):
         elif expected is not None:
             engine.prepare(expected)
         engine.on_ready = self._wake
+        engine.keeps_time = True
         self._engine = engine
         self._on_open(self)
 
@@ -137,6 +138,7 @@ class MattingWork(Work[Shot]):
         engine = self._open_engine
         if item.stretch != self._stretch:
             engine.drain()
+            engine.forget()
             self._submitted.clear()
             self._alternation.reset()
             self._change.reset()

@@ -6,7 +6,7 @@ import os
 import time
 from pathlib import Path
 
-from app.engines.openvino_engine import clear_left_over
+from app.engines.openvino_cache import clear_left_over
 
 
 def test_what_a_killed_conversion_left_is_deleted_and_what_may_still_run_is_not(

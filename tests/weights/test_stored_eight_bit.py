@@ -111,7 +111,7 @@ def test_engines_that_cannot_refuse_it_by_name(measured: EngineSettings) -> None
 
 def test_the_rest_runs_in_what_the_processor_has(measured: EngineSettings, monkeypatch) -> None:
     with openvino_engine.OpenVINOEngine(replace(measured, precision="int8")) as engine:
-        assert engine._hint in ("bf16", "f32")
+        assert engine._open_forms._options["INFERENCE_PRECISION_HINT"] in ("bf16", "f32")
 
 
 @pytest.mark.parametrize(

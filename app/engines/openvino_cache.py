@@ -1,0 +1,147 @@
+"""OpenVINO's form of a weights file, converted once and kept on the disk.
+
+Beside it lie the compiled forms of every grid that was used: a later start imports no torch.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import multiprocessing
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from app import places
+from app.engines.base import EngineSettings
+from app.errors import EngineError, MattecamError
+from app.modnet import REVISION
+
+log = logging.getLogger(__name__)
+
+# A conversion in progress, and when it cannot be that any more, in seconds.
+_CONVERTING, _STALE = ".converting-", 3600
+
+
+@dataclass(frozen=True)
+class _Conversion:
+    """What a child process is to do; `form` is the file with the statistics or the 8-bit form."""
+
+    source: Path
+    form: Path | None
+    in_8_bits: bool
+    for_scenes: bool
+
+
+class Converted:
+    """The networks in OpenVINO's form. Each is made when it is first asked for; it takes seconds.
+
+    May be used from several threads: the worst is that two convert the same.
+    """
+
+    def __init__(self, weights: Path, settings: EngineSettings, *, in_8_bits: bool) -> None:
+        import openvino
+
+        self._weights = weights
+        self._in_8_bits = in_8_bits
+        self._form = settings.eight_bit if in_8_bits else settings.statistics
+        parts = (
+            settings.weights_sha256,
+            settings.eight_bit_sha256 if in_8_bits else settings.statistics_sha256,
+            REVISION,
+            openvino.__version__,
+        )
+        key = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
+        self.folder = places.cache() / "openvino" / key
+
+    def whole(self) -> Path:
+        """The network; see `app.modnet.convert.to_openvino`. Raises EngineError."""
+        return self._made("modnet.xml", for_scenes=False)
+
+    def for_scenes(self) -> Path:
+        """The one that is fitted; see `app.modnet.convert.scene_to_openvino`."""
+        return self._made("scene.xml", for_scenes=True)
+
+    def _made(self, name: str, *, for_scenes: bool) -> Path:
+        path = self.folder / name
+        if path.is_file():
+            return path
+        log.info("converting %s for OpenVINO, once (%s)", self._weights.name, name)
+        parent = self.folder.parent
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            clear_left_over(parent)
+            partial = Path(tempfile.mkdtemp(prefix=_CONVERTING, dir=parent))
+        except OSError as error:
+            raise EngineError(
+                f"The cache folder {parent} cannot be written ({error.strerror}): make it writable "
+                "or name another one in MATTECAM_CACHE."
+            ) from error
+        try:
+            conversion = _Conversion(self._weights, self._form, self._in_8_bits, for_scenes)
+            _convert_in_child(conversion, partial / name)
+            # The one that is looked for comes last. Another process may have been faster; its
+            # files are the same.
+            for suffix in (".bin", ".xml"):
+                (partial / name).with_suffix(suffix).replace(path.with_suffix(suffix))
+        except OSError as error:
+            raise EngineError(
+                f"The converted network cannot be stored in {parent} ({error.strerror})."
+            ) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        return path
+
+
+def clear_left_over(cache: Path) -> None:
+    """Deletes what conversions left that were killed: 26 MB each. One may still run beside us."""
+    for partial in cache.glob(f"{_CONVERTING}*"):
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - partial.stat().st_mtime > _STALE:
+                shutil.rmtree(partial, ignore_errors=True)
+
+
+def _convert_in_child(conversion: _Conversion, target: Path) -> None:
+    """Converts in a process of its own, so that torch's memory is given back afterwards."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    child = context.Process(
+        target=_child, args=(theirs, conversion, target), name="convert weights"
+    )
+    child.start()
+    theirs.close()
+    try:
+        failure = ours.recv()
+    except EOFError:
+        failure = EngineError(
+            "The weights could not be converted for OpenVINO: the process that does it died. "
+            "There may be too little memory; --engine torch does without it."
+        )
+    finally:
+        ours.close()
+        child.join()
+    if failure is not None:
+        raise failure
+
+
+def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:
+    from app.modnet import convert
+
+    source, form = conversion.source, conversion.form
+    try:
+        if conversion.for_scenes:
+            convert.scene_to_openvino(source, target, eight_bit=form)
+        elif conversion.in_8_bits:
+            convert.to_openvino(source, target, eight_bit=form)
+        else:
+            convert.to_openvino(source, target, statistics=form)
+    except (MattecamError, OSError) as error:
+        answer.send(error)
+    except KeyboardInterrupt:
+        pass  # the parent got it too, and says so
+    else:
+        answer.send(None)

@@ -1,0 +1,240 @@
+"""The network compiled for one shape of its inputs each, and the requests that run it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.engines.openvino_cache import Converted
+from app.errors import EngineError, MattecamError
+from app.frames import RGB
+from app.modnet.preprocess import BLOCK, Grid
+from app.subject.scene import Fit
+
+log = logging.getLogger(__name__)
+
+
+class Kind(Enum):
+    PLAIN = "plain"
+    SURVEY = "survey"  # with what the norms see
+    SCENE = "scene"
+
+
+# Compiled networks kept ready. A folder of pictures may bring many sizes; each takes some 60 MB.
+_KEPT = {Kind.PLAIN: 3, Kind.SURVEY: 1, Kind.SCENE: 1}
+
+
+@dataclass(frozen=True)
+class Form:
+    """grid: of the picture. width: of the range of columns, and fit: for a scene."""
+
+    grid: Grid
+    kind: Kind = Kind.PLAIN
+    width: int = 0
+    fit: Fit | None = None
+
+
+@dataclass
+class CalledBack:
+    """Whether OpenVINO called back.
+
+    It does so a moment before the request counts as done: asking the request then would say no, and
+    nobody would ask again. Apart from the request, which the callback must not keep alive.
+    """
+
+    up: bool = False
+
+
+@dataclass
+class Request:
+    """One of OpenVINO's infer requests with the inputs that it reads from, shared with it."""
+
+    handle: Any
+    picture: RGB  # uint8 (1, H, W, 3)
+    piece_and_blocks: Sequence[Any] = ()  # of `InScene`, where it is one of those
+    called_back: CalledBack = field(default_factory=CalledBack)
+
+    @property
+    def is_done(self) -> bool:
+        return self.called_back.up or bool(self.handle.wait_for(0))
+
+    def output(self, index: int = 0) -> NDArray[np.float32]:
+        """Of a request that is done; shared with it, so only until it starts again."""
+        data: NDArray[np.float32] = self.handle.get_output_tensor(index).data
+        return data
+
+
+class Compiled:
+    """A form, ready to run."""
+
+    def __init__(self, network: Any, on_ready: Callable[[CalledBack], None]) -> None:
+        self._network = network
+        self._on_ready = on_ready
+        self._idle: list[Request] = []
+
+    def request(self) -> Request:
+        return self._idle.pop() if self._idle else self._new()
+
+    def give_back(self, request: Request) -> None:
+        self._idle.append(request)
+
+    def _new(self) -> Request:
+        import openvino
+
+        inputs: list[Any] = []
+        handle = self._network.create_infer_request()
+        types = {"u8": np.uint8, "i64": np.int64, "f32": np.float32}
+        for at, port in enumerate(self._network.inputs):
+            array = np.zeros(list(port.shape), types[port.element_type.get_type_name()])
+            handle.set_input_tensor(at, openvino.Tensor(array, shared_memory=True))
+            inputs.append(array)
+        request = Request(handle, inputs[0], inputs[1:])
+        handle.set_callback(self._on_ready, request.called_back)
+        return request
+
+
+class Forms:
+    """Compiles forms, now or in a thread of its own, and keeps the last ones.
+
+    device: as OpenVINO calls it. options: to compile with. on_ready: called, from any thread, when
+    a request is done.
+    """
+
+    def __init__(
+        self,
+        core: Any,
+        device: str,
+        options: dict[str, Any],
+        converted: Converted,
+        on_ready: Callable[[CalledBack], None],
+    ) -> None:
+        self._core = core
+        self._device = device
+        self._options = options
+        self._converted = converted
+        self._on_ready = on_ready
+        self._there: dict[Kind, OrderedDict[Form, Compiled]] = {
+            kind: OrderedDict() for kind in Kind
+        }
+        self._worker: threading.Thread | None = None
+        self._made: Any = None  # (form, compiled or None), by `_work`
+        self._failed: set[Form] = set()
+
+    def get(self, form: Form) -> Compiled:
+        """Compiles it now, where it is not there yet. Raises EngineError."""
+        compiled = self.kept(form)
+        return compiled if compiled is not None else self._keep(form, self._compile(form))
+
+    def kept(self, form: Form) -> Compiled | None:
+        """Only if it is there."""
+        there = self._there[form.kind]
+        if form in there:
+            there.move_to_end(form)
+        return there.get(form)
+
+    def get_soon(self, form: Form, *, wait: bool) -> Compiled | None:
+        """None as long as it is not there; then a thread compiles it, one form at a time.
+
+        wait: compile it now, in this thread. Where it fails it stays None, and the log says why.
+        """
+        self._take_from_worker()
+        compiled = self.kept(form)
+        if compiled is not None or form in self._failed or self._worker is not None:
+            return compiled
+        if wait:
+            self._make_room(form.kind)
+            self._work(form)
+            self._take_made()
+            return self.kept(form)
+        self._worker = threading.Thread(
+            target=self._work, args=(form,), name="compile", daemon=True
+        )
+        self._worker.start()
+        return None
+
+    def _take_from_worker(self) -> None:
+        if self._worker is not None and not self._worker.is_alive():
+            self._worker = None
+            self._take_made()
+
+    def _take_made(self) -> None:
+        (form, made), self._made = self._made, None
+        if made is None:
+            self._failed.add(form)
+        else:
+            self._keep(form, made)
+
+    def close(self) -> None:
+        if self._worker is not None:
+            self._worker.join()
+        for there in self._there.values():
+            there.clear()
+
+    def _work(self, form: Form) -> None:
+        made: Compiled | None = None
+        try:
+            made = self._compile(form)
+        except MattecamError as error:
+            log.warning("The network goes on unfitted: %s", error)
+        finally:
+            self._made = form, made
+
+    def _keep(self, form: Form, compiled: Compiled) -> Compiled:
+        self._make_room(form.kind)
+        self._there[form.kind][form] = compiled
+        return compiled
+
+    def _make_room(self, kind: Kind) -> None:
+        there = self._there[kind]
+        while len(there) >= _KEPT[kind]:
+            there.popitem(last=False)
+
+    def _compile(self, form: Form) -> Compiled:
+        options = dict(self._options)
+        if form.kind is Kind.SCENE:
+            options["CACHE_DIR"] = ""  # it will not come again
+        try:
+            network = self._core.compile_model(self._model(form), self._device, options)
+        except RuntimeError as error:
+            raise EngineError(
+                f"OpenVINO cannot compile the network for {self._device.lower()} at {form.grid}: "
+                f"{str(error).strip().splitlines()[-1]}"
+            ) from error
+        return Compiled(network, self._on_ready)
+
+    def _model(self, form: Form) -> Any:
+        import openvino
+
+        width, height = form.grid.padded
+        picture = [1, height, width, 3]
+        if form.fit is not None:
+            model = self._core.read_model(self._converted.for_scenes())
+            image, piece, blocks, affine = model.inputs
+            part = [1, height, form.width, 3]
+            model.reshape({image: picture, piece: part, blocks: [form.width // BLOCK]})
+            _make_constant(model, affine, form.fit.affine)
+            return model
+        model = self._core.read_model(self._converted.whole())
+        model.reshape(picture)
+        if form.kind is Kind.PLAIN:
+            # What nobody asks for is not computed.
+            model = openvino.Model(model.outputs[:1], model.get_parameters())
+        return model
+
+
+def _make_constant(model: Any, port: Any, value: NDArray[np.float32]) -> None:
+    """An input of the model becomes a part of it, so that it folds into what follows."""
+    from openvino import opset13
+
+    constant = opset13.constant(value).output(0)
+    for target in list(port.get_target_inputs()):
+        target.replace_source_output(constant)
+    model.remove_parameter(port.get_node())

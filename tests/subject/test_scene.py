@@ -1,0 +1,261 @@
+"""What the network is fitted to while a scene lasts, and when it is fitted anew."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.modnet.preprocess import BLOCK
+from app.subject.scene import (
+    Choice,
+    Columns,
+    Fit,
+    Fitted,
+    Scene,
+    Whole,
+    columns_of,
+    drift,
+    is_missed,
+)
+
+WIDTH, HEIGHT = 512, 288
+PERSON = Columns(160, 192)
+ROOM = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+RATE = 30
+
+
+def moments(mean: float = 0.0, channels: int = 4) -> np.ndarray:
+    """Of channels with deviation 1."""
+    return np.stack((np.full(channels, mean), np.full(channels, 1 + mean * mean)))
+
+
+class Run:
+    """A scene that is shown frames, each survey coming back at once, each network being there."""
+
+    def __init__(self) -> None:
+        self.scene = Scene(WIDTH)
+        self.frames = 0
+        self.asked: list[Fitted] = []
+        self.there = True
+
+    @property
+    def now(self) -> float:
+        return self.frames / RATE
+
+    def _is_there(self, fitted: Fitted) -> bool:
+        self.asked.append(fitted)
+        return self.there
+
+    def show(
+        self,
+        picture: np.ndarray = ROOM,
+        *,
+        person: Columns | None = PERSON,
+        mean: float = 0.0,
+        mirrored: bool = False,
+    ) -> Choice:
+        at = self.now
+        choice = self.scene.choose(picture, at, self._is_there, mirrored=mirrored)
+        if choice is Whole.SURVEY:
+            self.scene.surveyed(moments(mean), mirrored=mirrored)
+        if person is not None:
+            self.scene.saw(person, at)
+        self.frames += 1
+        return choice
+
+    def show_for(self, seconds: float, picture: np.ndarray = ROOM, **how) -> list[Choice]:
+        return [self.show(picture, **how) for _ in range(round(seconds * RATE))]
+
+
+def fits(choices: list[Choice]) -> list[Fit]:
+    """Those that were used, in order, each once."""
+    used = [choice.fit for choice in choices if isinstance(choice, Fitted)]
+    return list(dict.fromkeys(used))
+
+
+def test_it_begins_with_whole_pictures_then_surveys_once_and_is_fitted() -> None:
+    choices = Run().show_for(1.5)
+    first = next(at for at, choice in enumerate(choices) if choice is not Whole.PLAIN)
+    assert 10 < first < 20
+    assert choices[first] is Whole.SURVEY
+    assert all(isinstance(choice, Fitted) for choice in choices[first + 1 :])
+
+
+def test_the_range_holds_the_person_and_a_margin() -> None:
+    choice = Run().show_for(1.5)[-1]
+    assert isinstance(choice, Fitted)
+    assert choice.columns == Columns(PERSON.start - 16, PERSON.width + 32)
+
+
+def test_a_mirrored_picture_has_the_mirrored_range_and_the_same_fit() -> None:
+    run = Run()
+    choices = [run.show(mirrored=bool(index % 2)) for index in range(90)]
+    one, other = choices[-2:]
+    assert isinstance(one, Fitted)
+    assert isinstance(other, Fitted)
+    assert other.columns == one.columns.mirrored(WIDTH)
+    assert other.fit is one.fit
+
+
+def test_both_orientations_are_surveyed_before_it_is_fitted() -> None:
+    run = Run()
+    choices = [run.show(mirrored=bool(index % 2)) for index in range(60)]
+    first = next(at for at, choice in enumerate(choices) if isinstance(choice, Fitted))
+    surveyed = {at % 2 for at, choice in enumerate(choices[:first]) if choice is Whole.SURVEY}
+    assert surveyed == {0, 1}
+
+
+def test_somebody_who_fills_the_picture_has_all_of_it() -> None:
+    choice = Run().show_for(1.5, person=Columns(16, 480))[-1]
+    assert isinstance(choice, Fitted)
+    assert choice.columns == Columns(0, WIDTH)
+
+
+def test_in_an_empty_room_every_picture_is_whole() -> None:
+    assert set(Run().show_for(3, person=None)) == {Whole.PLAIN}
+
+
+def test_while_the_network_is_made_pictures_are_whole() -> None:
+    run = Run()
+    run.there = False
+    assert not fits(run.show_for(2))
+    run.there = True
+    assert isinstance(run.show(), Fitted)
+    assert len({fitted.fit for fitted in run.asked}) == 1
+
+
+def test_swaying_changes_neither_the_width_nor_the_fit() -> None:
+    run = Run()
+    choices = [
+        run.show(person=Columns(160 + BLOCK * (index // 10 % 2), 192), mean=0.001 * (index % 9))
+        for index in range(600)
+    ]
+    late = [choice for choice in choices[90:] if isinstance(choice, Fitted)]
+    assert len({choice.columns for choice in late}) == 1
+    assert len(fits(choices)) == 1
+    assert choices.count(Whole.SURVEY) < 8
+
+
+def test_who_reaches_out_widens_the_range_for_a_while() -> None:
+    run = Run()
+    run.show_for(2)
+    reaching = run.show_for(0.5, person=Columns(160, 320))[-1]
+    back = run.show_for(4)[-1]
+    assert isinstance(reaching, Fitted)
+    assert isinstance(back, Fitted)
+    assert Columns(160, 320) in reaching.columns
+    assert back.columns.width < reaching.columns.width
+
+
+def test_other_statistics_are_fitted_to_but_not_at_every_survey() -> None:
+    run = Run()
+    run.show_for(2)
+    choices = [choice for second in range(20) for choice in run.show_for(1, mean=0.1 * second)]
+    assert 2 <= len(fits(choices)) <= 6
+
+
+def test_statistics_far_away_are_not_used_any_more() -> None:
+    run = Run()
+    used = fits(run.show_for(2))
+    run.there = False
+    choices = run.show_for(4, mean=3.0)
+    assert choices[-1] is Whole.PLAIN
+    run.there = True
+    assert fits([run.show(mean=3.0)]) not in ([], used)
+
+
+def test_another_room_is_surveyed_at_once() -> None:
+    run = Run()
+    run.show_for(3)
+    before = fits([run.show()])
+    assert run.show(ROOM + 100) is Whole.SURVEY
+    run.show_for(1.5, ROOM + 100)
+    assert fits([run.show(ROOM + 100)]) not in ([], before)
+
+
+def test_a_room_that_keeps_changing_is_never_fitted_to() -> None:
+    run = Run()
+    run.show_for(1)
+    choices = [run.show(ROOM + 100 * (index // 4 % 2)) for index in range(120)]
+    assert sum(isinstance(choice, Fitted) for choice in choices) < 12
+
+
+def test_a_survey_of_the_room_before_is_not_taken_for_this_ones() -> None:
+    run = Run()
+    run.show_for(1)
+    at, scene = run.now + 3, run.scene
+    scene.saw(PERSON, at)
+    assert scene.choose(ROOM, at, run._is_there) is Whole.SURVEY
+    scene.saw(PERSON, at + 1)
+    assert scene.choose(ROOM + 100, at + 1, run._is_there) is Whole.SURVEY
+    scene.surveyed(moments())  # of the first
+    assert scene.choose(ROOM + 100, at + 1.03, run._is_there) is Whole.PLAIN
+    scene.surveyed(moments(1.0))
+    choice = scene.choose(ROOM + 100, at + 1.06, run._is_there)
+    assert isinstance(choice, Fitted)
+    assert np.array_equal(choice.fit.moments, moments(1.0))
+
+
+def test_after_a_miss_pictures_are_whole_for_a_while_and_longer_the_next_time() -> None:
+    run = Run()
+    run.show_for(2)
+    lengths = []
+    for _ in range(3):
+        run.scene.missed(run.now)
+        choices = run.show_for(4)
+        lengths.append(next(at for at, one in enumerate(choices) if isinstance(one, Fitted)))
+    assert lengths[0] < lengths[1] < lengths[2]
+
+
+class TestWhereThePersonIs:
+    alpha = np.zeros((HEIGHT, WIDTH), np.float32)
+    semantic = np.zeros((HEIGHT // BLOCK, WIDTH // BLOCK), np.float32)
+
+    def test_nobody_is_nowhere(self) -> None:
+        assert columns_of(self.alpha, self.semantic) is None
+
+    def test_alpha_and_s_count_both(self) -> None:
+        alpha, semantic = self.alpha.copy(), self.semantic.copy()
+        alpha[100:200, 200:260] = 1.0
+        semantic[3, 20] = 0.9
+        assert columns_of(alpha, semantic) == Columns(192, 320 + BLOCK - 192)
+
+    def test_alpha_may_be_of_a_range(self) -> None:
+        alpha = np.zeros((HEIGHT, 64), np.float32)
+        alpha[0, 40] = 0.5
+        assert columns_of(alpha, self.semantic, start=128) == Columns(160, BLOCK)
+
+    @given(st.integers(0, 31), st.integers(0, 31), st.integers(1, 32))
+    def test_what_s_sees_beyond_the_range_is_missed(self, where: int, start: int, n: int) -> None:
+        n = min(n, 32 - start)
+        semantic = self.semantic.copy()
+        semantic[5, where] = 0.9
+        piece = np.zeros((HEIGHT, n * BLOCK), np.float32)
+        columns = Columns(start * BLOCK, n * BLOCK)
+        assert is_missed(piece, semantic, columns) == (not start <= where < start + n)
+
+    @pytest.mark.parametrize(("column", "missed"), [(0, True), (30, False), (63, True)])
+    def test_an_edge_that_is_touched_is_missed(self, column: int, missed: bool) -> None:
+        alpha = np.zeros((HEIGHT, 64), np.float32)
+        alpha[9, column] = 0.8
+        assert is_missed(alpha, self.semantic, Columns(128, 64)) is missed
+
+    def test_the_pictures_own_edges_may_be_touched(self) -> None:
+        alpha = np.ones((HEIGHT, WIDTH), np.float32)
+        assert not is_missed(alpha, self.semantic, Columns(0, WIDTH))
+
+
+@given(st.floats(-3, 3), st.floats(0.1, 5))
+def test_a_fit_makes_the_mean_0_and_the_deviation_1(mean: float, deviation: float) -> None:
+    seen = np.array([[mean], [mean * mean + deviation * deviation]])
+    scale, shift = Fit(seen).affine[:, 0]
+    assert mean * scale + shift == pytest.approx(0, abs=1e-3)
+    assert deviation * scale == pytest.approx(1, abs=1e-3)
+
+
+@given(st.floats(-2, 2), st.floats(-2, 2))
+def test_drift_is_none_between_equals_and_grows_with_the_distance(one: float, by: float) -> None:
+    assert drift(moments(one), moments(one)) == 0
+    assert drift(moments(one), moments(one + by)) == pytest.approx(abs(by), abs=1e-3)
