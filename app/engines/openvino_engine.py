@@ -23,7 +23,6 @@ from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
 from app.subject.scene import (
     Choice,
     Columns,
-    Fitted,
     Moments,
     Scene,
     Whole,
@@ -268,20 +267,21 @@ class OpenVINOEngine(Engine):
         picture = np.empty((grid.padded[1], grid.padded[0], 3), np.uint8)
         fit_frame(frame, grid, picture)
 
-        def is_there(fitted: Fitted) -> bool:
-            form = _form(grid, fitted)
+        def is_there(columns: Columns) -> bool:
+            form = _in_scene(grid, columns)
             return self._open_forms.get_soon(form, wait=not self.keeps_time) is not None
 
         choice = scene.choose(picture, frame.captured_at, is_there, mirrored=frame.mirrored)
         compiled = None
-        if isinstance(choice, Fitted):
-            compiled = self._open_forms.get(_form(grid, choice))
+        if isinstance(choice, Columns):
+            compiled = self._open_forms.get(_in_scene(grid, choice))
         request = self._take(frame, grid, compiled or self._whole(grid), _Chosen(scene, choice))
         request.picture[0] = picture
-        if isinstance(choice, Fitted):
-            piece, blocks = request.piece_and_blocks
-            piece[0] = picture[:, choice.columns.start : choice.columns.stop]
-            blocks[:] = choice.columns.blocks
+        if isinstance(choice, Columns):
+            piece, blocks, affine = request.piece_blocks_affine
+            piece[0] = picture[:, choice.start : choice.stop]
+            blocks[:] = choice.blocks
+            affine[:] = scene.affine(mirrored=frame.mirrored)
         return request
 
     def _heed(self) -> None:
@@ -309,14 +309,13 @@ class OpenVINOEngine(Engine):
         outcome = _Outcome(chosen.scene, done.frame)
         self._outcomes.append(outcome)
         alpha, semantic = request.output(0)[0, 0], request.output(1)[0, 0]
-        if isinstance(choice, Fitted):
-            columns = choice.columns
-            if is_missed(alpha, semantic, columns):
+        if isinstance(choice, Columns):
+            if is_missed(alpha, semantic, choice):
                 outcome.missed = True
                 return self._again(done, outcome)
-            outcome.extent = columns_of(alpha, semantic, start=columns.start)
+            outcome.extent = columns_of(alpha, semantic, start=choice.start)
             whole = np.zeros(request.picture.shape[1:3], np.float32)
-            whole[:, columns.start : columns.stop] = alpha
+            whole[:, choice.start : choice.stop] = alpha
             return crop(whole, done.grid)
         if choice is Whole.SURVEY:
             outcome.moments = request.output(2).copy()
@@ -349,8 +348,8 @@ class OpenVINOEngine(Engine):
         return self.take_ready()
 
 
-def _form(grid: Grid, fitted: Fitted) -> Form:
-    return Form(grid, Kind.SCENE, fitted.columns.width, fitted.fit)
+def _in_scene(grid: Grid, columns: Columns) -> Form:
+    return Form(grid, Kind.SCENE, columns.width)
 
 
 def _devices_of(core: Any) -> Sequence[str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import os
+import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -17,7 +20,6 @@ from app.engines.openvino_cache import Converted
 from app.errors import EngineError, MattecamError
 from app.frames import RGB
 from app.modnet.preprocess import BLOCK, Grid
-from app.subject.scene import Fit
 
 log = logging.getLogger(__name__)
 
@@ -30,16 +32,18 @@ class Kind(Enum):
 
 # Compiled networks kept ready. A folder of pictures may bring many sizes; each takes some 60 MB.
 _KEPT = {Kind.PLAIN: 3, Kind.SURVEY: 1, Kind.SCENE: 1}
+# How nice the thread is that compiles beside a live picture. It shares Python's lock with it, so it
+# must not be kept waiting on a busy machine either.
+_NICE = 10
 
 
 @dataclass(frozen=True)
 class Form:
-    """grid: of the picture. width: of the range of columns, and fit: for a scene."""
+    """grid: of the picture. width: of the range of columns, in a scene."""
 
     grid: Grid
     kind: Kind = Kind.PLAIN
     width: int = 0
-    fit: Fit | None = None
 
 
 @dataclass
@@ -59,7 +63,7 @@ class Request:
 
     handle: Any
     picture: RGB  # uint8 (1, H, W, 3)
-    piece_and_blocks: Sequence[Any] = ()  # of `InScene`, where it is one of those
+    piece_blocks_affine: Sequence[Any] = ()  # of `InScene`, where it is one of those
     called_back: CalledBack = field(default_factory=CalledBack)
 
     @property
@@ -155,7 +159,7 @@ class Forms:
             self._take_made()
             return self.kept(form)
         self._worker = threading.Thread(
-            target=self._work, args=(form,), name="compile", daemon=True
+            target=self._work_beside, args=(form,), name="compile", daemon=True
         )
         self._worker.start()
         return None
@@ -177,6 +181,14 @@ class Forms:
             self._worker.join()
         for there in self._there.values():
             there.clear()
+
+    def _work_beside(self, form: Form) -> None:
+        # Where threads have priorities of their own, which is on Linux, the frames go first: a
+        # network over two cores waits for the slower one.
+        if sys.platform == "linux":
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        self._work(form)
 
     def _work(self, form: Form) -> None:
         made: Compiled | None = None
@@ -200,7 +212,7 @@ class Forms:
     def _compile(self, form: Form) -> Compiled:
         options = dict(self._options)
         if form.kind is Kind.SCENE:
-            options["CACHE_DIR"] = ""  # it will not come again
+            options["CACHE_DIR"] = ""  # a person has many widths, of 13 MB each
         try:
             network = self._core.compile_model(self._model(form), self._device, options)
         except RuntimeError as error:
@@ -215,12 +227,11 @@ class Forms:
 
         width, height = form.grid.padded
         picture = [1, height, width, 3]
-        if form.fit is not None:
+        if form.kind is Kind.SCENE:
             model = self._core.read_model(self._converted.for_scenes())
-            image, piece, blocks, affine = model.inputs
+            image, piece, blocks, _affine = model.inputs
             part = [1, height, form.width, 3]
             model.reshape({image: picture, piece: part, blocks: [form.width // BLOCK]})
-            _make_constant(model, affine, form.fit.affine)
             return model
         model = self._core.read_model(self._converted.whole())
         model.reshape(picture)
@@ -228,13 +239,3 @@ class Forms:
             # What nobody asks for is not computed.
             model = openvino.Model(model.outputs[:1], model.get_parameters())
         return model
-
-
-def _make_constant(model: Any, port: Any, value: NDArray[np.float32]) -> None:
-    """An input of the model becomes a part of it, so that it folds into what follows."""
-    from openvino import opset13
-
-    constant = opset13.constant(value).output(0)
-    for target in list(port.get_target_inputs()):
-        target.replace_source_output(constant)
-    model.remove_parameter(port.get_node())

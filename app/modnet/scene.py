@@ -3,13 +3,14 @@
 S looks at each whole picture, as ever. D and F, three quarters of the work, take two things from
 what was seen before:
 
-- the statistics of their instance norms, which hardly change while the scene stays. As constants
-  they fold into the convolutions. Taken from the scene itself they cost next to nothing of the
-  matte; averaged over other people's pictures they cost 5 to 30% (app/modnet/statistics.py);
+- the statistics of their instance norms, which hardly change while the scene stays. Known before,
+  they leave a scale and a shift of each channel, and no pass over a map to find them. Taken from
+  the scene itself they cost next to nothing of the matte; averaged over other people's pictures
+  they cost 5 to 30% (app/modnet/statistics.py);
 - where the person is: D and F say how the edge runs, so only a range of columns is worked on.
 
 `Surveying` is the exact network, which says besides what its norms see; `InScene` is the fitted
-one. When to survey, and what to fit to, app/subject/scene.py decides.
+one. When to survey, and which columns, app/subject/scene.py decides.
 """
 
 from __future__ import annotations

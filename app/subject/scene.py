@@ -1,9 +1,9 @@
-"""What the network is fitted to while a scene lasts, and when it is fitted anew.
+"""What the network takes from a scene while it lasts, and when it looks again.
 
-For app/modnet/scene.py, whose networks it chooses among; pure, and without a clock of its own. Two
-things keep it honest: S looks at each whole picture, so a person beyond the range of columns is
-noticed in the very frame (`is_missed`), which is then done again; and now and then a survey tells
-whether the norms' statistics are still those that the network was fitted to.
+For app/modnet/scene.py, whose networks it chooses between; pure, and without a clock of its own.
+Two things keep it honest: S looks at each whole picture, so a person beyond the range of columns
+is noticed in the very frame (`is_missed`), which is then done again; and now and then a survey
+tells what the norms see now.
 """
 
 from __future__ import annotations
@@ -24,22 +24,21 @@ from app.modnet.preprocess import BLOCK
 
 # On each side of the person, in pixels of the network's input.
 _MARGIN = 16
-# A range stays as it is as long as it holds the person and is wider than it must be by no more than
-# this: each width is a network of its own. Beyond this share of the picture it is all of it.
-_SLACK, _WIDEST = 32, 0.9
+# Widths are multiples of this: each is compiled. A range stays as it is as long as it holds the
+# person and is wider than it must be by less than `_SLACK`.
+_STEP, _SLACK = 32, 64
+# Beyond this share of the picture it is all of it.
+_WIDEST = 0.9
 # Alpha from which on a column holds the person, and S's prediction for the same.
 _PERSON, _SEMANTIC = 0.04, 0.4
 # Alpha in the range's outermost columns that says that the person goes on beyond it.
 _AT_THE_EDGE, _EDGE = 0.1, 4
 # The range holds where the person was for so long, in seconds, and begins after so much of it.
 _REMEMBERED, _FIRST = 2.0, 0.5
-# Seconds from one survey to the next: at first, and, twice as long each time that little has moved,
-# at most.
+# Seconds from one survey to the next: at first, and, twice as long each time that little has moved
+# (see `drift`), at most.
 _SURVEY_AGE, _LONGEST_AGE = 2.0, 8.0
-# How far statistics move before the network is fitted anew, and before it is not used any more; see
-# `drift`. Alpha differs by 0.0002 in the mean at 0.06, by 0.002 at 0.1 (docs/decisions.md). Seconds
-# from one fitting to the next: each takes a third of a second of one core.
-_DRIFTED, _LOST, _FITTED_FOR = 0.06, 0.3, 4.0
+_LITTLE = 0.06
 # Another scene: means over BLOCK pixels each way differ by this in the mean, of 255, beyond the
 # range. One that changes again so soon after a survey, in seconds, moves.
 _ROOM, _MOVING = 40.0, 0.5
@@ -75,27 +74,6 @@ class Columns:
         return Columns(width - self.stop, self.width)
 
 
-@dataclass(frozen=True, eq=False)
-class Fit:
-    """The statistics that a network is fitted to. Each is one of its own, whatever it holds."""
-
-    moments: Moments
-
-    @property
-    def affine(self) -> NDArray[np.float32]:
-        """See `app.modnet.scene.InScene`."""
-        mean, deviation = _statistics(self.moments)
-        return np.stack((1 / deviation, -mean / deviation)).astype(np.float32)
-
-
-@dataclass(frozen=True)
-class Fitted:
-    """A network for that fit, and the columns in which D and F work."""
-
-    columns: Columns
-    fit: Fit
-
-
 class Whole(Enum):
     """The exact network over the whole picture, and why."""
 
@@ -103,11 +81,24 @@ class Whole(Enum):
     SURVEY = "survey"
 
 
-Choice: TypeAlias = Fitted | Whole
+# The fitted network with these columns for D and F, or the exact one.
+Choice: TypeAlias = Columns | Whole
+
+
+def affine(moments: Moments) -> NDArray[np.float32]:
+    """(2, C): what channels with these moments are multiplied by, and what is added then.
+
+    See `app.modnet.scene.InScene`.
+    """
+    mean, deviation = _statistics(moments)
+    return np.stack((1 / deviation, -mean / deviation)).astype(np.float32)
 
 
 def drift(one: Moments, other: Moments) -> float:
-    """How far statistics lie apart: of means in deviations, and of the logarithms of deviations."""
+    """How far statistics lie apart: of means in deviations, and of the logarithms of deviations.
+
+    Alpha differs by 0.0002 in the mean at 0.06, by 0.002 at 0.1 (docs/decisions.md).
+    """
     (mean, deviation), (other_mean, other_deviation) = _statistics(one), _statistics(other)
     moved = np.abs(mean - other_mean) / deviation
     return float(moved.mean() + np.abs(np.log(deviation / other_deviation)).mean())
@@ -157,6 +148,7 @@ class _Surveyed:
 
     at: float
     room: NDArray[np.int16]
+    age: float = _SURVEY_AGE
     moments: Moments | None = None
     awaited: int = 0
 
@@ -164,7 +156,7 @@ class _Surveyed:
 class Scene:
     """Follows what is seen in pictures of one size. Used from one thread at a time.
 
-    mirrored, of a picture: then its range is, too; the fit is one for both.
+    mirrored, of a picture: then its range is, too; it is surveyed for itself.
     """
 
     def __init__(self, width: int) -> None:
@@ -176,70 +168,51 @@ class Scene:
         self._columns: Columns | None = None
         self._whole_until = self._missed_at = -math.inf
         self._hold = _HOLD
-        self._orientations: set[bool] = set()
         self._surveys: dict[bool, _Surveyed] = {}
-        self._fit: Fit | None = None
-        self._next: Fit | None = None  # being made
-        self._fitted_at = -math.inf
-        self._age = _SURVEY_AGE
 
     def choose(
         self,
         picture: RGB,
         at: float,
-        is_there: Callable[[Fitted], bool],
+        is_there: Callable[[Columns], bool],
         *,
         mirrored: bool = False,
     ) -> Choice:
         """What to do with a picture, uint8 (H, W, 3) as the network takes it, seen at `at` (s).
 
-        is_there: whether there is such a network by now; asked about one, it is made.
+        is_there: whether the fitted network is there for that width; asked about it, it is made.
         """
-        self._orientations.add(mirrored)
         columns = self._wanted(at)
-        if columns is None or at < self._whole_until:
+        if columns is None or at < self._whole_until or not is_there(columns):
             return Whole.PLAIN
-        own = columns.mirrored(self._width) if mirrored else columns
+        columns = columns.mirrored(self._width) if mirrored else columns
         room, survey = _small(picture), self._surveys.get(mirrored)
-        changed = survey is not None and _differ(room, survey.room, own)
+        changed = survey is not None and _differ(room, survey.room, columns)
         if survey is not None and changed and at - survey.at < _MOVING:
             self._whole_until = at + _MOVING
             return Whole.PLAIN
-        if survey is None or changed or at - survey.at >= self._age:
+        if survey is None or changed or at - survey.at >= survey.age:
             self._begin_survey(room, at, mirrored, anew=changed)
             return Whole.SURVEY
-        self._fit_to(columns, at, is_there)
-        # It may be there for another width only.
-        if self._fit is None or not is_there(Fitted(columns, self._fit)):
-            return Whole.PLAIN
-        return Fitted(own, self._fit)
+        return Whole.PLAIN if survey.moments is None else columns
 
     def _begin_survey(
         self, room: NDArray[np.int16], at: float, mirrored: bool, *, anew: bool
     ) -> None:
         before = self._surveys.get(mirrored)
-        survey = _Surveyed(at, room, awaited=1 + (before.awaited if before else 0))
-        if anew:
-            self._fit = self._next = None
-        elif before is not None:
-            survey.moments = before.moments
+        survey = _Surveyed(at, room)
+        if before is not None:
+            survey.awaited = before.awaited
+            if not anew:
+                survey.age, survey.moments = before.age, before.moments
+        survey.awaited += 1
         self._surveys[mirrored] = survey
 
-    def _fit_to(self, columns: Columns, at: float, is_there: Callable[[Fitted], bool]) -> None:
-        """Sees to it that there is a network for the statistics of the last surveys."""
-        known = [self._surveys.get(orientation) for orientation in self._orientations]
-        moments = [survey.moments for survey in known if survey and survey.moments is not None]
-        if len(moments) < len(known):
-            return
-        mean: Moments = np.mean(moments, axis=0)
-        away = math.inf if self._fit is None else drift(mean, self._fit.moments)
-        if away > _LOST:
-            self._fit = None
-        since = at - self._fitted_at
-        if self._next is None and away > _DRIFTED and since >= (_FITTED_FOR if self._fit else 1.0):
-            self._next = Fit(mean)
-        if self._next is not None and is_there(Fitted(columns, self._next)):
-            self._fit, self._next, self._fitted_at = self._next, None, at
+    def affine(self, *, mirrored: bool = False) -> NDArray[np.float32]:
+        """For a picture for which columns were chosen; see `affine`."""
+        moments = self._surveys[mirrored].moments
+        assert moments is not None
+        return affine(moments)
 
     def _wanted(self, at: float) -> Columns | None:
         """The range that holds where the person was of late; None where that is not known."""
@@ -249,11 +222,12 @@ class Scene:
             return None
         start = max(0, min(seen.start for _, seen in self._seen) - _MARGIN)
         stop = min(self._width, max(seen.stop for _, seen in self._seen) + _MARGIN)
-        wanted = Columns(start, stop - start)
-        if wanted.width > _WIDEST * self._width:
+        width = -(-(stop - start) // _STEP) * _STEP
+        wanted = Columns(min(start, self._width - width), width)
+        if width > _WIDEST * self._width:
             wanted = Columns(0, self._width)
         kept = self._columns
-        if kept is None or wanted not in kept or kept.width - wanted.width > _SLACK:
+        if kept is None or wanted not in kept or kept.width - width >= _SLACK:
             self._columns = kept = wanted
         return kept
 
@@ -267,10 +241,11 @@ class Scene:
         """What a survey that was chosen gave."""
         survey = self._surveys[mirrored]
         survey.awaited -= 1
-        if not survey.awaited:  # an older one may be of another room
-            survey.moments = moments
-            little = self._fit is not None and drift(moments, self._fit.moments) < _DRIFTED
-            self._age = min(2 * self._age, _LONGEST_AGE) if little else _SURVEY_AGE
+        if survey.awaited:
+            return  # a newer one comes, maybe of another room
+        little = survey.moments is not None and drift(moments, survey.moments) < _LITTLE
+        survey.age = min(2 * survey.age, _LONGEST_AGE) if little else _SURVEY_AGE
+        survey.moments = moments
 
     def missed(self, at: float) -> None:
         """The person was beyond the range in the picture seen at `at`."""

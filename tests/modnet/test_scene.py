@@ -16,7 +16,7 @@ from app.modnet.inference import InferenceMODNet, for_inference
 from app.modnet.network import MODNet
 from app.modnet.preprocess import BLOCK
 from app.modnet.scene import InScene, Surveying, open_norms
-from app.subject.scene import Fit, drift
+from app.subject.scene import affine, drift
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def in_scene(
     blocks = torch.arange(start // BLOCK, stop // BLOCK)
     with torch.no_grad():
         alpha, _ = InScene(network)(
-            picture, picture[..., start:stop], blocks, torch.from_numpy(Fit(seen).affine)
+            picture, picture[..., start:stop], blocks, torch.from_numpy(affine(seen))
         )
     return alpha[0, 0].numpy()
 

@@ -1,4 +1,4 @@
-"""What the network is fitted to while a scene lasts, and when it is fitted anew."""
+"""What the network takes from a scene while it lasts, and when it looks again."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from app.modnet.preprocess import BLOCK
 from app.subject.scene import (
     Choice,
     Columns,
-    Fit,
-    Fitted,
     Scene,
     Whole,
+    affine,
     columns_of,
     drift,
     is_missed,
@@ -37,15 +36,13 @@ class Run:
     def __init__(self) -> None:
         self.scene = Scene(WIDTH)
         self.frames = 0
-        self.asked: list[Fitted] = []
         self.there = True
 
     @property
     def now(self) -> float:
         return self.frames / RATE
 
-    def _is_there(self, fitted: Fitted) -> bool:
-        self.asked.append(fitted)
+    def is_there(self, _columns: Columns) -> bool:
         return self.there
 
     def show(
@@ -57,7 +54,7 @@ class Run:
         mirrored: bool = False,
     ) -> Choice:
         at = self.now
-        choice = self.scene.choose(picture, at, self._is_there, mirrored=mirrored)
+        choice = self.scene.choose(picture, at, self.is_there, mirrored=mirrored)
         if choice is Whole.SURVEY:
             self.scene.surveyed(moments(mean), mirrored=mirrored)
         if person is not None:
@@ -69,10 +66,8 @@ class Run:
         return [self.show(picture, **how) for _ in range(round(seconds * RATE))]
 
 
-def fits(choices: list[Choice]) -> list[Fit]:
-    """Those that were used, in order, each once."""
-    used = [choice.fit for choice in choices if isinstance(choice, Fitted)]
-    return list(dict.fromkeys(used))
+def ranges(choices: list[Choice]) -> list[Columns]:
+    return [choice for choice in choices if isinstance(choice, Columns)]
 
 
 def test_it_begins_with_whole_pictures_then_surveys_once_and_is_fitted() -> None:
@@ -80,37 +75,38 @@ def test_it_begins_with_whole_pictures_then_surveys_once_and_is_fitted() -> None
     first = next(at for at, choice in enumerate(choices) if choice is not Whole.PLAIN)
     assert 10 < first < 20
     assert choices[first] is Whole.SURVEY
-    assert all(isinstance(choice, Fitted) for choice in choices[first + 1 :])
+    assert len(ranges(choices)) == len(choices) - first - 1
 
 
 def test_the_range_holds_the_person_and_a_margin() -> None:
-    choice = Run().show_for(1.5)[-1]
-    assert isinstance(choice, Fitted)
-    assert choice.columns == Columns(PERSON.start - 16, PERSON.width + 32)
+    assert Run().show_for(1.5)[-1] == Columns(PERSON.start - 16, PERSON.width + 32)
 
 
-def test_a_mirrored_picture_has_the_mirrored_range_and_the_same_fit() -> None:
+def test_a_mirrored_picture_has_the_mirrored_range() -> None:
     run = Run()
-    choices = [run.show(mirrored=bool(index % 2)) for index in range(90)]
-    one, other = choices[-2:]
-    assert isinstance(one, Fitted)
-    assert isinstance(other, Fitted)
-    assert other.columns == one.columns.mirrored(WIDTH)
-    assert other.fit is one.fit
+    one, other = [run.show(mirrored=bool(index % 2)) for index in range(90)][-2:]
+    assert isinstance(one, Columns)
+    assert other == one.mirrored(WIDTH)
 
 
-def test_both_orientations_are_surveyed_before_it_is_fitted() -> None:
+def test_each_orientation_is_surveyed_for_itself() -> None:
     run = Run()
-    choices = [run.show(mirrored=bool(index % 2)) for index in range(60)]
-    first = next(at for at, choice in enumerate(choices) if isinstance(choice, Fitted))
-    surveyed = {at % 2 for at, choice in enumerate(choices[:first]) if choice is Whole.SURVEY}
-    assert surveyed == {0, 1}
+    choices = [run.show(mirrored=bool(n % 2), mean=float(n % 2)) for n in range(60)]
+    surveyed = [at % 2 for at, choice in enumerate(choices) if choice is Whole.SURVEY]
+    assert sorted(surveyed) == [0, 1]
+    assert np.array_equal(run.scene.affine(), affine(moments(0.0)))
+    assert np.array_equal(run.scene.affine(mirrored=True), affine(moments(1.0)))
 
 
 def test_somebody_who_fills_the_picture_has_all_of_it() -> None:
-    choice = Run().show_for(1.5, person=Columns(16, 480))[-1]
-    assert isinstance(choice, Fitted)
-    assert choice.columns == Columns(0, WIDTH)
+    assert Run().show_for(1.5, person=Columns(16, 480))[-1] == Columns(0, WIDTH)
+
+
+def test_at_the_pictures_edge_the_range_stays_inside() -> None:
+    choice = Run().show_for(1.5, person=Columns(WIDTH - 80, 80))[-1]
+    assert isinstance(choice, Columns)
+    assert choice.stop == WIDTH
+    assert choice.width % 32 == 0
 
 
 def test_in_an_empty_room_every_picture_is_whole() -> None:
@@ -120,22 +116,25 @@ def test_in_an_empty_room_every_picture_is_whole() -> None:
 def test_while_the_network_is_made_pictures_are_whole() -> None:
     run = Run()
     run.there = False
-    assert not fits(run.show_for(2))
+    assert not ranges(run.show_for(2))
     run.there = True
-    assert isinstance(run.show(), Fitted)
-    assert len({fitted.fit for fitted in run.asked}) == 1
+    assert ranges(run.show_for(0.1))
 
 
-def test_swaying_changes_neither_the_width_nor_the_fit() -> None:
+def test_swaying_changes_nothing() -> None:
     run = Run()
     choices = [
-        run.show(person=Columns(160 + BLOCK * (index // 10 % 2), 192), mean=0.001 * (index % 9))
-        for index in range(600)
+        run.show(person=Columns(160 + BLOCK * (index // 10 % 2), 192)) for index in range(600)
     ]
-    late = [choice for choice in choices[90:] if isinstance(choice, Fitted)]
-    assert len({choice.columns for choice in late}) == 1
-    assert len(fits(choices)) == 1
-    assert choices.count(Whole.SURVEY) < 8
+    assert len(set(ranges(choices[90:]))) == 1
+    assert choices.count(Whole.PLAIN) < 20
+
+
+def test_as_long_as_little_moves_surveys_become_seldom() -> None:
+    calm, moved = Run(), Run()
+    assert calm.show_for(40).count(Whole.SURVEY) < 9
+    choices = [choice for second in range(40) for choice in moved.show_for(1, mean=0.2 * second)]
+    assert choices.count(Whole.SURVEY) > 15
 
 
 def test_who_reaches_out_widens_the_range_for_a_while() -> None:
@@ -143,43 +142,32 @@ def test_who_reaches_out_widens_the_range_for_a_while() -> None:
     run.show_for(2)
     reaching = run.show_for(0.5, person=Columns(160, 320))[-1]
     back = run.show_for(4)[-1]
-    assert isinstance(reaching, Fitted)
-    assert isinstance(back, Fitted)
-    assert Columns(160, 320) in reaching.columns
-    assert back.columns.width < reaching.columns.width
+    assert isinstance(reaching, Columns)
+    assert isinstance(back, Columns)
+    assert Columns(160, 320) in reaching
+    assert back.width < reaching.width
 
 
-def test_other_statistics_are_fitted_to_but_not_at_every_survey() -> None:
+def test_what_the_norms_see_is_taken_from_the_last_survey() -> None:
     run = Run()
     run.show_for(2)
-    choices = [choice for second in range(20) for choice in run.show_for(1, mean=0.1 * second)]
-    assert 2 <= len(fits(choices)) <= 6
-
-
-def test_statistics_far_away_are_not_used_any_more() -> None:
-    run = Run()
-    used = fits(run.show_for(2))
-    run.there = False
-    choices = run.show_for(4, mean=3.0)
-    assert choices[-1] is Whole.PLAIN
-    run.there = True
-    assert fits([run.show(mean=3.0)]) not in ([], used)
+    run.show_for(9, mean=0.7)
+    assert np.array_equal(run.scene.affine(), affine(moments(0.7)))
 
 
 def test_another_room_is_surveyed_at_once() -> None:
     run = Run()
     run.show_for(3)
-    before = fits([run.show()])
-    assert run.show(ROOM + 100) is Whole.SURVEY
-    run.show_for(1.5, ROOM + 100)
-    assert fits([run.show(ROOM + 100)]) not in ([], before)
+    assert run.show(ROOM + 100, mean=2.0) is Whole.SURVEY
+    assert isinstance(run.show(ROOM + 100), Columns)
+    assert np.array_equal(run.scene.affine(), affine(moments(2.0)))
 
 
 def test_a_room_that_keeps_changing_is_never_fitted_to() -> None:
     run = Run()
     run.show_for(1)
     choices = [run.show(ROOM + 100 * (index // 4 % 2)) for index in range(120)]
-    assert sum(isinstance(choice, Fitted) for choice in choices) < 12
+    assert len(ranges(choices)) < 30
 
 
 def test_a_survey_of_the_room_before_is_not_taken_for_this_ones() -> None:
@@ -187,15 +175,14 @@ def test_a_survey_of_the_room_before_is_not_taken_for_this_ones() -> None:
     run.show_for(1)
     at, scene = run.now + 3, run.scene
     scene.saw(PERSON, at)
-    assert scene.choose(ROOM, at, run._is_there) is Whole.SURVEY
+    assert scene.choose(ROOM, at, run.is_there) is Whole.SURVEY
     scene.saw(PERSON, at + 1)
-    assert scene.choose(ROOM + 100, at + 1, run._is_there) is Whole.SURVEY
+    assert scene.choose(ROOM + 100, at + 1, run.is_there) is Whole.SURVEY
     scene.surveyed(moments())  # of the first
-    assert scene.choose(ROOM + 100, at + 1.03, run._is_there) is Whole.PLAIN
+    assert scene.choose(ROOM + 100, at + 1.03, run.is_there) is Whole.PLAIN
     scene.surveyed(moments(1.0))
-    choice = scene.choose(ROOM + 100, at + 1.06, run._is_there)
-    assert isinstance(choice, Fitted)
-    assert np.array_equal(choice.fit.moments, moments(1.0))
+    assert isinstance(scene.choose(ROOM + 100, at + 1.06, run.is_there), Columns)
+    assert np.array_equal(scene.affine(), affine(moments(1.0)))
 
 
 def test_after_a_miss_pictures_are_whole_for_a_while_and_longer_the_next_time() -> None:
@@ -205,7 +192,7 @@ def test_after_a_miss_pictures_are_whole_for_a_while_and_longer_the_next_time() 
     for _ in range(3):
         run.scene.missed(run.now)
         choices = run.show_for(4)
-        lengths.append(next(at for at, one in enumerate(choices) if isinstance(one, Fitted)))
+        lengths.append(next(at for at, one in enumerate(choices) if isinstance(one, Columns)))
     assert lengths[0] < lengths[1] < lengths[2]
 
 
@@ -248,9 +235,11 @@ class TestWhereThePersonIs:
 
 
 @given(st.floats(-3, 3), st.floats(0.1, 5))
-def test_a_fit_makes_the_mean_0_and_the_deviation_1(mean: float, deviation: float) -> None:
+def test_scaled_and_shifted_the_mean_is_0_and_the_deviation_1(
+    mean: float, deviation: float
+) -> None:
     seen = np.array([[mean], [mean * mean + deviation * deviation]])
-    scale, shift = Fit(seen).affine[:, 0]
+    scale, shift = affine(seen)[:, 0]
     assert mean * scale + shift == pytest.approx(0, abs=1e-3)
     assert deviation * scale == pytest.approx(1, abs=1e-3)
 
