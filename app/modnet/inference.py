@@ -73,10 +73,10 @@ class InferenceMODNet(nn.Module):
         return self.alpha(image, *self.features(image))
 
     def features(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """-> the backbone's at 1/2 and at 1/4, and S's at 1/8, which D and F work on."""
+        """-> the backbone's at 1/2, D's own of those at 1/4, and S's at 1/8: what alpha needs."""
         enc2x, enc4x, _, _, enc32x = self.backbone(image)
         lr16x = self.conv_lr16x(self.context(enc32x))
-        return enc2x, enc4x, cast(Tensor, self.conv_lr8x(_up2(lr16x)))
+        return enc2x, self.hr_branch.tohr_enc4x(enc4x), self.conv_lr8x(_up2(lr16x))
 
     def alpha(self, image: Tensor, enc2x: Tensor, enc4x: Tensor, lr8x: Tensor) -> Tensor:
         hr2x = self.hr_branch(image, enc2x, enc4x, lr8x)
@@ -124,7 +124,9 @@ class _BesidePicture(nn.Module):
 
 
 class _Details(nn.Module):
-    """The D branch."""
+    """The D branch, behind `tohr_enc4x`: that is done before a range of columns is cut out, because
+    its channels are a multiple of 16, with which runtimes cut without turning the map about.
+    """
 
     def __init__(self, branch: HRBranch) -> None:
         super().__init__()
@@ -140,7 +142,7 @@ class _Details(nn.Module):
     def forward(self, image: Tensor, enc2x: Tensor, enc4x: Tensor, lr8x: Tensor) -> Tensor:
         enc2x = self.tohr_enc2x(enc2x)
         hr4x = self.conv_enc2x(enc2x, image)
-        hr4x = self.conv_enc4x(torch.cat((hr4x, self.tohr_enc4x(enc4x)), dim=1))
+        hr4x = self.conv_enc4x(torch.cat((hr4x, enc4x), dim=1))
         image4x = F.interpolate(image, scale_factor=0.25, mode="bilinear", align_corners=False)
         hr4x = self.conv_hr4x(torch.cat((hr4x, _up2(lr8x), image4x), dim=1))
         return cast(Tensor, self.conv_hr2x(torch.cat((_up2(hr4x), enc2x), dim=1)))
