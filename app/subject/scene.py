@@ -27,8 +27,8 @@ _MARGIN = 16
 # Widths are multiples of this: each is compiled. A range stays as it is as long as it holds the
 # person and is wider than it must be by less than `_SLACK`.
 _STEP, _SLACK = 32, 64
-# Beyond this share of the picture it is all of it.
-_WIDEST = 0.9
+# Shares of the picture: narrower is not worth another width, and beyond this it is all of it.
+_NARROWEST, _WIDEST = 0.375, 0.9
 # Alpha from which on a column holds the person, and S's prediction for the same.
 _PERSON, _SEMANTIC = 0.04, 0.4
 # Alpha in the range's outermost columns that says that the person goes on beyond it.
@@ -222,8 +222,10 @@ class Scene:
             return None
         start = max(0, min(seen.start for _, seen in self._seen) - _MARGIN)
         stop = min(self._width, max(seen.stop for _, seen in self._seen) + _MARGIN)
-        width = -(-(stop - start) // _STEP) * _STEP
-        wanted = Columns(min(start, self._width - width), width)
+        least = max(stop - start, _NARROWEST * self._width)
+        width = min(self._width, math.ceil(least / _STEP) * _STEP)
+        spare = (width - (stop - start)) // 2 // BLOCK * BLOCK
+        wanted = Columns(max(0, min(start - spare, self._width - width)), width)
         if width > _WIDEST * self._width:
             wanted = Columns(0, self._width)
         kept = self._columns

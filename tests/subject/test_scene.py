@@ -109,6 +109,15 @@ def test_at_the_pictures_edge_the_range_stays_inside() -> None:
     assert choice.width % 32 == 0
 
 
+@given(st.integers(0, 31), st.integers(1, 32))
+def test_wherever_the_person_is_the_range_holds_them(start: int, blocks: int) -> None:
+    person = Columns(start * BLOCK, min(blocks, 32 - start) * BLOCK)
+    choice = Run().show_for(1, person=person)[-1]
+    assert isinstance(choice, Columns)
+    assert person in choice
+    assert choice in Columns(0, WIDTH)
+
+
 def test_in_an_empty_room_every_picture_is_whole() -> None:
     assert set(Run().show_for(3, person=None)) == {Whole.PLAIN}
 
