@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("--stride", type=int, default=6)
     parser.add_argument("--limit", type=int, default=60)
     told = parser.parse_args()
-    settings = ChainSettings(weights=told.weights)
+    settings = ChainSettings(weights=told.weights, one_scene=False)
     for clip in (one for place in told.clips for one in clips_of(place)):
         frames = list(read_clip(clip, told.stride, told.limit))
         kept = 0

@@ -21,7 +21,8 @@ _COMPARED = ("512x288", "320x192")
 def cells(job: Job) -> Iterator[tuple[Job, Sequence[str]]]:
     """Each cell with who is measured beside: all frame sizes at the usual network size, all sizes
     of the ladder at the usual frame size, then what live and a webcam's MJPEG make of it, the other
-    engines and devices that there are, and what a processor without bfloat16 would do.
+    engines and devices that there are, what a picture costs that belongs to no scene, and what a
+    processor without bfloat16 would do.
     """
     usual = replace(job, frame_size=_COMMON, settings=_sized(job, BOXES[0]))
     for size in FRAME_SIZES:
@@ -35,6 +36,8 @@ def cells(job: Job) -> Iterator[tuple[Job, Sequence[str]]]:
     for engine, device in _others(job):
         changed = replace(usual.settings, engine=engine, device=device)
         yield replace(usual, settings=changed), ()
+    if job.settings.norms == "auto":
+        yield replace(usual, settings=replace(usual.settings, norms="exact")), ()
     if job.settings.precision == "auto":
         yield replace(usual, settings=replace(usual.settings, precision="float32")), ()
 

@@ -33,9 +33,10 @@ def row(run: Run) -> tuple[str, ...]:
 
 
 def ran_on(run: Run) -> str:
-    """As in "openvino cpu bfloat16"; the others' names say what runs them."""
+    """As in "openvino cpu bfloat16 scene"; the others' names say what runs them."""
     where = f"{run['engine']} {run['device']} " if run["name"] == "mattecam" else ""
-    return f"{where}{run['precision']}"
+    fitted = " scene" if run.get("norms") == "scene" else ""
+    return f"{where}{run['precision']}{fitted}"
 
 
 def label(run: Run) -> str:
@@ -119,7 +120,10 @@ def page(
         "app at 60 frames a second in, dropping what is too much. *CPU ms* is processor time for "
         "one frame over all threads, *outside* that of everything but the network (resizing, "
         "filter, refinement, colours, composite, I420). The naive loop is MODNet's own "
-        "demonstration in torch; the ONNX Runtime loop is the same with the released file.",
+        "demonstration in torch; the ONNX Runtime loop is the same with the released file. "
+        "*scene*: the network is fitted to the scene, as it is in front of a camera "
+        "(docs/decisions.md); how much that gains depends on how wide the person is. The row in "
+        "int8 without it is what any picture costs.",
         "",
         "| " + " | ".join(HEAD) + " | beside |",
         "|" + "---|" * (len(HEAD) + 1),

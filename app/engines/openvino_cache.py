@@ -14,6 +14,7 @@ import tempfile
 import time
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 from app import places
@@ -40,7 +41,7 @@ class _Conversion:
 class Converted:
     """The networks in OpenVINO's form. Each is made when it is first asked for; it takes seconds.
 
-    May be used from several threads: the worst is that two convert the same.
+    Used from one thread at a time, but for `stop`.
     """
 
     def __init__(self, weights: Path, settings: EngineSettings, *, in_8_bits: bool) -> None:
@@ -55,6 +56,8 @@ class Converted:
             REVISION,
             openvino.__version__,
         )
+        self._child: BaseProcess | None = None
+        self._stopped = False
         key = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
         self.folder = places.cache() / "openvino" / key
 
@@ -65,6 +68,13 @@ class Converted:
     def for_scenes(self) -> Path:
         """The one that is fitted; see `app.modnet.convert.scene_to_openvino`."""
         return self._made("scene.xml", for_scenes=True)
+
+    def stop(self) -> None:
+        """From any thread: a conversion that runs ends now, in an EngineError, and any later."""
+        self._stopped = True
+        child = self._child
+        if child is not None:
+            child.terminate()
 
     def _made(self, name: str, *, for_scenes: bool) -> Path:
         path = self.folder / name
@@ -83,7 +93,7 @@ class Converted:
             ) from error
         try:
             conversion = _Conversion(self._weights, self._form, self._in_8_bits, for_scenes)
-            _convert_in_child(conversion, partial / name)
+            self._convert_in_child(conversion, partial / name)
             # The one that is looked for comes last. Another process may have been faster; its
             # files are the same.
             for suffix in (".bin", ".xml"):
@@ -96,6 +106,32 @@ class Converted:
             shutil.rmtree(partial, ignore_errors=True)
         return path
 
+    def _convert_in_child(self, conversion: _Conversion, target: Path) -> None:
+        """Converts in a process of its own, so that torch's memory is given back afterwards."""
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe(duplex=False)
+        child = context.Process(
+            target=_child, args=(theirs, conversion, target), name="convert weights"
+        )
+        child.start()
+        self._child = child
+        if self._stopped:  # between the two lines above, or before
+            child.terminate()
+        theirs.close()
+        try:
+            failure = ours.recv()
+        except EOFError:
+            failure = EngineError(
+                "The weights could not be converted for OpenVINO: the process that does it died. "
+                "There may be too little memory; --engine torch does without it."
+            )
+        finally:
+            ours.close()
+            child.join()
+            self._child = None
+        if failure is not None:
+            raise failure
+
 
 def clear_left_over(cache: Path) -> None:
     """Deletes what conversions left that were killed: 26 MB each. One may still run beside us."""
@@ -103,29 +139,6 @@ def clear_left_over(cache: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             if time.time() - partial.stat().st_mtime > _STALE:
                 shutil.rmtree(partial, ignore_errors=True)
-
-
-def _convert_in_child(conversion: _Conversion, target: Path) -> None:
-    """Converts in a process of its own, so that torch's memory is given back afterwards."""
-    context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe(duplex=False)
-    child = context.Process(
-        target=_child, args=(theirs, conversion, target), name="convert weights"
-    )
-    child.start()
-    theirs.close()
-    try:
-        failure = ours.recv()
-    except EOFError:
-        failure = EngineError(
-            "The weights could not be converted for OpenVINO: the process that does it died. "
-            "There may be too little memory; --engine torch does without it."
-        )
-    finally:
-        ours.close()
-        child.join()
-    if failure is not None:
-        raise failure
 
 
 def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:

@@ -131,6 +131,7 @@ class Forms:
         self._worker: threading.Thread | None = None
         self._made: Any = None  # (form, compiled or None), by `_work`
         self._failed: set[Form] = set()
+        self._closing = False
 
     def get(self, form: Form) -> Compiled:
         """Compiles it now, where it is not there yet. Raises EngineError."""
@@ -178,6 +179,8 @@ class Forms:
 
     def close(self) -> None:
         if self._worker is not None:
+            self._closing = True
+            self._converted.stop()
             self._worker.join()
         for there in self._there.values():
             there.clear()
@@ -195,7 +198,8 @@ class Forms:
         try:
             made = self._compile(form)
         except MattecamError as error:
-            log.warning("The network goes on unfitted: %s", error)
+            if not self._closing:
+                log.warning("The network goes on unfitted: %s", error)
         finally:
             self._made = form, made
 

@@ -16,7 +16,7 @@ from app.engines.openvino_cache import Converted
 from app.engines.openvino_engine import OpenVINOEngine
 from app.errors import EngineError
 from app.frames import Alpha, Frame
-from app.modnet.preprocess import NetworkSize
+from app.modnet.preprocess import Grid, NetworkSize
 from app.subject.scene import Columns, Scene
 
 WIDTH, HEIGHT = 320, 160
@@ -202,3 +202,21 @@ def test_a_fitted_network_is_not_kept_on_the_disk(settings: EngineSettings) -> N
     before = sorted(path.name for path in folder.iterdir())
     alphas(settings, clip())
     assert sorted(path.name for path in folder.iterdir()) == before
+
+
+def test_closing_does_not_wait_for_a_conversion(
+    settings: EngineSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first run of all converts for scenes beside the live picture, which takes seconds."""
+    fresh = tmp_path / "cache"
+    monkeypatch.setenv("MATTECAM_CACHE", str(fresh))
+    with OpenVINOEngine(settings) as engine:
+        engine.keeps_time = True
+        forms = engine._open_forms
+        form = openvino_forms.Form(Grid((320, 160), (320, 160)), openvino_forms.Kind.SCENE, 192)
+        assert forms.get_soon(form, wait=False) is None
+        worker = forms._worker
+        assert worker is not None
+    assert not worker.is_alive()
+    assert not list(fresh.rglob("scene.xml"))
+    assert not list(fresh.rglob(".converting-*"))
