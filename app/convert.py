@@ -55,8 +55,7 @@ class Conversion:
         with open_source(self.input, rate=self.rate) as source:
             info = source.info
             self.total = info.frame_count
-            if info.colour is None:
-                settings = replace(settings, one_scene=False)  # pictures, not the frames of a clip
+            settings = replace(settings, one_scene=settings.one_scene and info.one_scene)
             # Made before the chain is opened, so that what is wrong with the name shows at once;
             # entered after it, so that nothing is replaced when the chain cannot run.
             output = open_output(

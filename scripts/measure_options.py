@@ -75,9 +75,7 @@ def camera(picture: np.ndarray, random: np.random.Generator, *, gain: float = 1.
 def plate_table(data: Path, frames: int) -> None:
     random = np.random.default_rng(7)
     rooms = sorted((data / "backgrounds").glob("room_*.jpg"))
-    settings = ChainSettings(
-        temporal="off", background="transparent", in_flight=1, one_scene=False
-    )
+    settings = ChainSettings(temporal="off", background="transparent", in_flight=1, one_scene=False)
     say("| item | MAD | with plate | Grad | with plate | Conn | with plate | moved: off |")
     say("| --- | --- | --- | --- | --- | --- | --- | --- |")
     ratios = []

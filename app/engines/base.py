@@ -142,7 +142,7 @@ class Engine:
         raise NotImplementedError
 
     def take_ready(self) -> Sequence[Matte]:
-        """The mattes that are done, in order, without waiting."""
+        """The mattes that are done, in order, without waiting; but for one to be done again."""
         raise NotImplementedError
 
     def drain(self) -> Sequence[Matte]:

@@ -30,26 +30,26 @@ _CONVERTING, _STALE = ".converting-", 3600
 
 @dataclass(frozen=True)
 class _Conversion:
-    """What a child process is to do; `form` is the file with the statistics or the 8-bit form."""
+    """What a child process is to do."""
 
     source: Path
-    form: Path | None
-    in_8_bits: bool
+    statistics: Path | None
+    eight_bit: Path | None
     for_scenes: bool
 
 
 class Converted:
     """The networks in OpenVINO's form. Each is made when it is first asked for; it takes seconds.
 
-    Used from one thread at a time, but for `stop`.
+    One conversion at a time; `stop` may be called from any thread.
     """
 
     def __init__(self, weights: Path, settings: EngineSettings, *, in_8_bits: bool) -> None:
         import openvino
 
         self._weights = weights
-        self._in_8_bits = in_8_bits
-        self._form = settings.eight_bit if in_8_bits else settings.statistics
+        self._eight_bit = settings.eight_bit if in_8_bits else None
+        self._statistics = None if in_8_bits else settings.statistics
         parts = (
             settings.weights_sha256,
             settings.eight_bit_sha256 if in_8_bits else settings.statistics_sha256,
@@ -92,12 +92,16 @@ class Converted:
                 "or name another one in MATTECAM_CACHE."
             ) from error
         try:
-            conversion = _Conversion(self._weights, self._form, self._in_8_bits, for_scenes)
+            conversion = _Conversion(self._weights, self._statistics, self._eight_bit, for_scenes)
             self._convert_in_child(conversion, partial / name)
-            # The one that is looked for comes last. Another process may have been faster; its
-            # files are the same.
-            for suffix in (".bin", ".xml"):
-                (partial / name).with_suffix(suffix).replace(path.with_suffix(suffix))
+            try:
+                # The one that is looked for comes last.
+                for suffix in (".bin", ".xml"):
+                    (partial / name).with_suffix(suffix).replace(path.with_suffix(suffix))
+            except OSError:
+                # Another process was faster; its result is as good.
+                if not path.is_file():
+                    raise
         except OSError as error:
             raise EngineError(
                 f"The converted network cannot be stored in {parent} ({error.strerror})."
@@ -144,14 +148,14 @@ def clear_left_over(cache: Path) -> None:
 def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:
     from app.modnet import convert
 
-    source, form = conversion.source, conversion.form
+    source, eight_bit = conversion.source, conversion.eight_bit
     try:
         if conversion.for_scenes:
-            convert.scene_to_openvino(source, target, eight_bit=form)
-        elif conversion.in_8_bits:
-            convert.to_openvino(source, target, eight_bit=form)
+            convert.scene_to_openvino(source, target, eight_bit=eight_bit)
         else:
-            convert.to_openvino(source, target, statistics=form)
+            convert.to_openvino(
+                source, target, statistics=conversion.statistics, eight_bit=eight_bit
+            )
     except (MattecamError, OSError) as error:
         answer.send(error)
     except KeyboardInterrupt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import os
 from collections import deque
 from collections.abc import Sequence
@@ -19,7 +20,7 @@ from app.engines.openvino_cache import Converted
 from app.engines.openvino_forms import CalledBack, Compiled, Form, Forms, Kind, Request
 from app.errors import EngineError, EngineUnavailable
 from app.frames import Alpha, Frame, Matte
-from app.modnet.preprocess import Grid, crop, fit_frame, grid_for
+from app.modnet.preprocess import BLOCK, Grid, crop, fit_frame, grid_for
 from app.subject.scene import (
     Choice,
     Columns,
@@ -37,6 +38,9 @@ _FASTEST = ("int8", "bfloat16", "float16", "float32")
 # Frames that wait inside where several are computed at once: whoever takes the mattes is busy with
 # the last one when the next is done, and a core would stand still for a tenth of the time.
 _WAITING = 2
+# Seconds of a scene before the network is fitted to it. A clip waits while one is compiled, so it
+# is to last for longer than that takes.
+_CALM_LIVE, _CALM = 0.5, 2.0
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ class OpenVINOEngine(Engine):
         self._in_flight: deque[_InFlight] = deque()
         self._ready: list[Matte] = []
         self._scenes: dict[Grid, Scene] = {}
+        self._last_at = -math.inf
         self._submitted = self._heeded = 0  # frames, and outcomes that were passed on
         self._outcomes: deque[_Outcome] = deque()  # of the frames after those
 
@@ -220,7 +225,7 @@ class OpenVINOEngine(Engine):
         return self._forms
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
-        self._whole(grid_for(frame_size, self.settings.size))
+        self._whole(grid_for(frame_size, self.settings.size)).prepare(self.holds)
 
     def _whole(self, grid: Grid) -> Compiled:
         """For a whole picture. Where it is fitted to scenes, each could be a survey.
@@ -232,6 +237,7 @@ class OpenVINOEngine(Engine):
 
     def forget(self) -> None:
         self._scenes.clear()
+        self._last_at = -math.inf
         self._outcomes.clear()
         self._submitted = self._heeded = 0
 
@@ -263,7 +269,13 @@ class OpenVINOEngine(Engine):
     def _take_for_scene(self, frame: Frame, grid: Grid) -> Request:
         """Chooses the network, and fills its inputs."""
         self._heed()
-        scene = self._scenes.setdefault(grid, Scene(grid.padded[0]))
+        if frame.captured_at < self._last_at:
+            self._scenes.clear()
+        self._last_at = frame.captured_at
+        scene = self._scenes.get(grid)
+        if scene is None:
+            calm = _CALM_LIVE if self.keeps_time else _CALM
+            self._scenes[grid] = scene = Scene(grid.content[0], calm=calm)
         picture = np.empty((grid.padded[1], grid.padded[0], 3), np.uint8)
         fit_frame(frame, grid, picture)
 
@@ -289,7 +301,7 @@ class OpenVINOEngine(Engine):
 
         So a clip gives the same twice, however fast the machine is.
         """
-        sure = len(self._outcomes) if self.keeps_time else self._submitted - self.holds + 1
+        sure = self._submitted - self.holds + 1
         while self._outcomes and (self.keeps_time or self._heeded < sure):
             self._outcomes.popleft().pass_on()
             self._heeded += 1
@@ -308,7 +320,7 @@ class OpenVINOEngine(Engine):
         request, choice = done.request, chosen.choice
         outcome = _Outcome(chosen.scene, done.frame)
         self._outcomes.append(outcome)
-        alpha, semantic = request.output(0)[0, 0], request.output(1)[0, 0]
+        alpha, semantic = request.output(0)[0, 0], _semantic(request, chosen.scene)
         if isinstance(choice, Columns):
             if is_missed(alpha, semantic, choice):
                 outcome.missed = True
@@ -319,7 +331,7 @@ class OpenVINOEngine(Engine):
             return crop(whole, done.grid)
         if choice is Whole.SURVEY:
             outcome.moments = request.output(2).copy()
-        outcome.extent = columns_of(alpha, semantic)
+        outcome.extent = columns_of(alpha[:, : chosen.scene.width], semantic)
         return crop(alpha, done.grid)
 
     def _again(self, done: _InFlight, outcome: _Outcome) -> Alpha:
@@ -330,8 +342,8 @@ class OpenVINOEngine(Engine):
         request.called_back.up = False
         request.handle.start_async()
         request.handle.wait()
-        alpha = request.output(0)[0, 0]
-        outcome.extent = columns_of(alpha, request.output(1)[0, 0])
+        alpha, semantic = request.output(0)[0, 0], _semantic(request, outcome.scene)
+        outcome.extent = columns_of(alpha[:, : outcome.scene.width], semantic)
         cropped = crop(alpha, done.grid)
         compiled.give_back(request)
         return cropped
@@ -346,6 +358,11 @@ class OpenVINOEngine(Engine):
         while self._in_flight:
             self._finish_oldest()
         return self.take_ready()
+
+
+def _semantic(request: Request, scene: Scene) -> Alpha:
+    """S's prediction; the padding of the grid is not looked at, which may repeat a person."""
+    return request.output(1)[0, 0, :, : scene.width // BLOCK]
 
 
 def _in_scene(grid: Grid, columns: Columns) -> Form:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-import os
-import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -31,10 +28,7 @@ class Kind(Enum):
 
 
 # Compiled networks kept ready. A folder of pictures may bring many sizes; each takes some 60 MB.
-_KEPT = {Kind.PLAIN: 3, Kind.SURVEY: 1, Kind.SCENE: 1}
-# How nice the thread is that compiles beside a live picture. It shares Python's lock with it, so it
-# must not be kept waiting on a busy machine either.
-_NICE = 10
+_KEPT = {Kind.PLAIN: 3, Kind.SURVEY: 2, Kind.SCENE: 1}
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,11 @@ class Compiled:
     def give_back(self, request: Request) -> None:
         self._idle.append(request)
 
+    def prepare(self, count: int) -> None:
+        """Makes so many requests, so that no frame waits for one."""
+        while len(self._idle) < count:
+            self._idle.append(self._new())
+
     def _new(self) -> Request:
         import openvino
 
@@ -130,52 +129,44 @@ class Forms:
         }
         self._worker: threading.Thread | None = None
         self._made: Any = None  # (form, compiled or None), by `_work`
-        self._failed: set[Form] = set()
+        self._gave_up = False
         self._closing = False
 
     def get(self, form: Form) -> Compiled:
         """Compiles it now, where it is not there yet. Raises EngineError."""
-        compiled = self.kept(form)
+        compiled = self._kept(form)
         return compiled if compiled is not None else self._keep(form, self._compile(form))
-
-    def kept(self, form: Form) -> Compiled | None:
-        """Only if it is there."""
-        there = self._there[form.kind]
-        if form in there:
-            there.move_to_end(form)
-        return there.get(form)
 
     def get_soon(self, form: Form, *, wait: bool) -> Compiled | None:
         """None as long as it is not there; then a thread compiles it, one form at a time.
 
-        wait: compile it now, in this thread. Where it fails it stays None, and the log says why.
+        wait: compile it now, in this thread. Where one fails there are no more, and the log says
+        why. That thread goes as fast as the frames do: were it nicer, so would be the threads that
+        OpenVINO starts in it, for good.
         """
-        self._take_from_worker()
-        compiled = self.kept(form)
-        if compiled is not None or form in self._failed or self._worker is not None:
+        if self._worker is not None and not self._worker.is_alive():
+            self._worker = None
+            self._take_made(form)
+        compiled = self._kept(form)
+        if compiled is not None or self._gave_up or self._worker is not None:
             return compiled
         if wait:
             self._make_room(form.kind)
             self._work(form)
-            self._take_made()
-            return self.kept(form)
+            self._take_made(form)
+            return self._kept(form)
         self._worker = threading.Thread(
-            target=self._work_beside, args=(form,), name="compile", daemon=True
+            target=self._work, args=(form,), name="compile", daemon=True
         )
         self._worker.start()
         return None
 
-    def _take_from_worker(self) -> None:
-        if self._worker is not None and not self._worker.is_alive():
-            self._worker = None
-            self._take_made()
-
-    def _take_made(self) -> None:
+    def _take_made(self, wanted: Form) -> None:
         (form, made), self._made = self._made, None
         if made is None:
-            self._failed.add(form)
-        else:
-            self._keep(form, made)
+            self._gave_up = True
+        elif form == wanted or self._kept(wanted) is None:
+            self._keep(form, made)  # else it comes too late, and would push out what is in use
 
     def close(self) -> None:
         if self._worker is not None:
@@ -184,14 +175,6 @@ class Forms:
             self._worker.join()
         for there in self._there.values():
             there.clear()
-
-    def _work_beside(self, form: Form) -> None:
-        # Where threads have priorities of their own, which is on Linux, the frames go first: a
-        # network over two cores waits for the slower one.
-        if sys.platform == "linux":
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-        self._work(form)
 
     def _work(self, form: Form) -> None:
         made: Compiled | None = None
@@ -202,6 +185,12 @@ class Forms:
                 log.warning("The network goes on unfitted: %s", error)
         finally:
             self._made = form, made
+
+    def _kept(self, form: Form) -> Compiled | None:
+        there = self._there[form.kind]
+        if form in there:
+            there.move_to_end(form)
+        return there.get(form)
 
     def _keep(self, form: Form, compiled: Compiled) -> Compiled:
         self._make_room(form.kind)

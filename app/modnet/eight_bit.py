@@ -37,6 +37,10 @@ Reaches: TypeAlias = Mapping[str, Tensor]
 _KEPT = (*(f"backbone.model.features.{layer}." for layer in (0, 1, 2, 3, 4, 5, 17, 18)), "conv_lr.")
 
 
+# The last convolution, over what is never negative; see `_PackedTail`.
+_CLOSE = "tail.close.{}"
+
+
 class EightBitConv(nn.Module):
     """A convolution whose input and weights are rounded to 8 bits.
 
@@ -106,7 +110,7 @@ def in_8_bits(network: MODNet, reaches: Reaches) -> InferenceMODNet:
 
     Maps float (1, 3, H, W) in [-1, 1] to alpha (1, 1, H, W), as the exact one does. `network`
     itself is left alone; it may have `OpenNorm`s, whose convolutions are one where exact norms have
-    two, with the same input. Raises WeightsCorrupt where the reaches are another network's.
+    two. Raises WeightsCorrupt where the reaches are another network's.
     """
     rewritten = _rewritten(network)
     convs = dict(_convs(rewritten))
@@ -119,7 +123,11 @@ def in_8_bits(network: MODNet, reaches: Reaches) -> InferenceMODNet:
         )
     for name, conv in convs.items():
         owner, _, own = name.rpartition(".")
-        setattr(rewritten.get_submodule(owner), own, EightBitConv(conv, reaches[name]))
+        reach = reaches[name]
+        if not exact and name == _CLOSE.format(0):
+            # Elsewhere both have the same input; here each closes its own half, and one both.
+            reach = torch.maximum(reach, reaches[_CLOSE.format(1)])
+        setattr(rewritten.get_submodule(owner), own, EightBitConv(conv, reach))
     return rewritten.eval()
 
 

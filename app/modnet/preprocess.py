@@ -16,7 +16,7 @@ from app.frames import RGB, Alpha, Frame
 from app.halving import half_of
 
 MULTIPLE = 32  # the backbone halves the picture five times
-# What ranges of columns are made of (see app/modnet/columns.py): S's features, at 1/8, are the
+# What ranges of columns are made of (see app/modnet/scene.py): S's features, at 1/8, are the
 # coarsest that are cut; two of them make a block, as wide as one place of S's prediction.
 BLOCK = 16
 AUTO_SHORT_SIDE = 288

@@ -35,6 +35,7 @@ class SourceInfo:
     duration: seconds, None where unknown.
     audio: the file whose audio belongs to these frames, None where there is none.
     colour: the tags of the coded video; None for pictures (sRGB).
+    one_scene: the frames follow each other, as a clip's do; pictures may have nothing in common.
     """
 
     size: tuple[int, int]
@@ -44,6 +45,7 @@ class SourceInfo:
     duration: float | None = None
     audio: Path | None = None
     colour: ColourTags | None = None
+    one_scene: bool = True
 
 
 class Source(Protocol):

@@ -39,6 +39,7 @@ class PictureSource:
             time_base=1 / rate,
             frame_count=1,
             duration=float(1 / rate),
+            one_scene=False,
         )
         return self
 
@@ -100,6 +101,7 @@ class FolderSource:
             time_base=1 / self._rate,
             frame_count=len(self._files),
             duration=float(len(self._files) / self._rate),
+            one_scene=False,
         )
         return self
 

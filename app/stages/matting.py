@@ -118,13 +118,13 @@ class MattingWork(Work[Shot]):
         weights = resolve_weights(self.settings)
         self.weights = weights.name if weights else "none"
         engine, self.info = self._stack.enter_context(open_chain_engine(self.settings, weights))
+        engine.keeps_time = True
         expected = self._frame_size()
         if self._trial:
             self.trial_seconds = _try_out(engine, expected or _USUAL_SIZE)
         elif expected is not None:
             engine.prepare(expected)
         engine.on_ready = self._wake
-        engine.keeps_time = True
         self._engine = engine
         self._on_open(self)
 
@@ -201,7 +201,8 @@ class MattingWork(Work[Shot]):
 def _try_out(engine: Engine, size: tuple[int, int]) -> float:
     """Seconds from a frame's going in to its matte, at best: a start has much else to do.
 
-    size: the frame's (width, height).
+    Of a network that is not fitted to the scene, which may be a third slower. size: the frame's
+    (width, height).
     """
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), np.uint8)
     engine.prepare(size)
@@ -211,4 +212,5 @@ def _try_out(engine: Engine, size: tuple[int, int]) -> float:
         engine.submit(Frame(noise, index, began))
         engine.drain()
         times.append(time.monotonic() - began)
+    engine.forget()
     return min(times)

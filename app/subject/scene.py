@@ -33,15 +33,16 @@ _NARROWEST, _WIDEST = 0.375, 0.9
 _PERSON, _SEMANTIC = 0.04, 0.4
 # Alpha in the range's outermost columns that says that the person goes on beyond it.
 _AT_THE_EDGE, _EDGE = 0.1, 4
-# The range holds where the person was for so long, in seconds, and begins after so much of it.
-_REMEMBERED, _FIRST = 2.0, 0.5
+# The range holds where the person was for so long, in seconds.
+_REMEMBERED = 2.0
 # Seconds from one survey to the next: at first, and, twice as long each time that little has moved
 # (see `drift`), at most.
 _SURVEY_AGE, _LONGEST_AGE = 2.0, 8.0
 _LITTLE = 0.06
-# Another scene: means over BLOCK pixels each way differ by this in the mean, of 255, beyond the
-# range. One that changes again so soon after a survey, in seconds, moves.
-_ROOM, _MOVING = 40.0, 0.5
+# Another scene, or another light: means over BLOCK pixels each way differ by this in the mean, of
+# 255, beyond the range, or all are so much brighter or darker. One that changes again so soon after
+# a survey, in seconds, moves.
+_ROOM, _LIGHT, _MOVING = 40.0, 20.0, 0.5
 # After the person was beyond the range, the whole picture for so long; twice as long each time that
 # it happens again within `_SOON`, in seconds, for at most so many.
 _HOLD, _SOON, _LONGEST_HOLD = 0.5, 10.0, 8.0
@@ -159,15 +160,17 @@ class Scene:
     mirrored, of a picture: then its range is, too; it is surveyed for itself.
     """
 
-    def __init__(self, width: int) -> None:
-        """width: of the network's input."""
-        self._width = width
+    def __init__(self, width: int, *, calm: float = 0.5) -> None:
+        """width: of the picture in the network's input. calm: seconds before anything is fitted."""
+        self.width = -(-width // BLOCK) * BLOCK
+        self._calm = calm
         # Where the person was, in pictures that are not mirrored.
         self._seen: deque[tuple[float, Columns]] = deque()
         self._first_seen: float | None = None
         self._columns: Columns | None = None
         self._whole_until = self._missed_at = -math.inf
         self._hold = _HOLD
+        self._was_missed = False  # since the last picture
         self._surveys: dict[bool, _Surveyed] = {}
 
     def choose(
@@ -182,10 +185,12 @@ class Scene:
 
         is_there: whether the fitted network is there for that width; asked about it, it is made.
         """
-        columns = self._wanted(at)
-        if columns is None or at < self._whole_until or not is_there(columns):
+        if self._was_missed:
+            self._was_missed, self._missed_at, self._whole_until = False, at, at + self._hold
+        columns = self._range(at, is_there)
+        if columns is None or at < self._whole_until:
             return Whole.PLAIN
-        columns = columns.mirrored(self._width) if mirrored else columns
+        columns = columns.mirrored(self.width) if mirrored else columns
         room, survey = _small(picture), self._surveys.get(mirrored)
         changed = survey is not None and _differ(room, survey.room, columns)
         if survey is not None and changed and at - survey.at < _MOVING:
@@ -214,30 +219,44 @@ class Scene:
         assert moments is not None
         return affine(moments)
 
-    def _wanted(self, at: float) -> Columns | None:
-        """The range that holds where the person was of late; None where that is not known."""
+    def _range(self, at: float, is_there: Callable[[Columns], bool]) -> Columns | None:
+        """The range that holds where the person was of late.
+
+        None where that is not known, or there is no network for it. One that could be narrower is
+        left when the other is there.
+        """
         while self._seen and self._seen[0][0] < at - _REMEMBERED:
             self._seen.popleft()
-        if not self._seen or self._first_seen is None or at - self._first_seen < _FIRST:
+        if not self._seen:
+            self._first_seen = None
+        if self._first_seen is None or at - self._first_seen < self._calm:
             return None
+        wanted, kept = self._wanted(), self._columns
+        holds = kept is not None and wanted in kept
+        if kept is None or not holds or kept.width - wanted.width >= _SLACK:
+            if is_there(wanted):
+                self._columns = kept = wanted
+            elif not holds:
+                return None
+        return kept if kept is not None and is_there(kept) else None
+
+    def _wanted(self) -> Columns:
         start = max(0, min(seen.start for _, seen in self._seen) - _MARGIN)
-        stop = min(self._width, max(seen.stop for _, seen in self._seen) + _MARGIN)
-        least = max(stop - start, _NARROWEST * self._width)
-        width = min(self._width, math.ceil(least / _STEP) * _STEP)
+        stop = min(self.width, max(seen.stop for _, seen in self._seen) + _MARGIN)
+        least = max(stop - start, _NARROWEST * self.width)
+        width = min(self.width, math.ceil(least / _STEP) * _STEP)
+        # What all of it is left for must be narrower than what it was taken for.
+        all_of_it = self._columns is not None and self._columns.width == self.width
+        if width > _WIDEST * self.width - (_SLACK if all_of_it else 0):
+            return Columns(0, self.width)
         spare = (width - (stop - start)) // 2 // BLOCK * BLOCK
-        wanted = Columns(max(0, min(start - spare, self._width - width)), width)
-        if width > _WIDEST * self._width:
-            wanted = Columns(0, self._width)
-        kept = self._columns
-        if kept is None or wanted not in kept or kept.width - width >= _SLACK:
-            self._columns = kept = wanted
-        return kept
+        return Columns(max(0, min(start - spare, self.width - width)), width)
 
     def saw(self, extent: Columns, at: float, *, mirrored: bool = False) -> None:
         """Where the person is in the picture seen at `at`."""
         if self._first_seen is None:
             self._first_seen = at
-        self._seen.append((at, extent.mirrored(self._width) if mirrored else extent))
+        self._seen.append((at, extent.mirrored(self.width) if mirrored else extent))
 
     def surveyed(self, moments: Moments, *, mirrored: bool = False) -> None:
         """What a survey that was chosen gave."""
@@ -251,11 +270,11 @@ class Scene:
 
     def missed(self, at: float) -> None:
         """The person was beyond the range in the picture seen at `at`."""
-        if at < self._whole_until:
+        if self._was_missed or at < self._whole_until:
             return  # in the network since before that was known
         again = at - self._missed_at < _SOON
         self._hold = min(2 * self._hold, _LONGEST_HOLD) if again else _HOLD
-        self._missed_at, self._whole_until = at, at + self._hold
+        self._was_missed = True
 
 
 def _small(picture: RGB) -> NDArray[np.int16]:
@@ -268,6 +287,9 @@ def _small(picture: RGB) -> NDArray[np.int16]:
 
 def _differ(room: NDArray[np.int16], before: NDArray[np.int16], columns: Columns) -> bool:
     """Whether what lies beyond the range looks different; anything, where nothing does."""
-    change = np.abs(room - before).mean(axis=(0, 2))
-    beyond = np.r_[change[: columns.start // BLOCK], change[columns.stop // BLOCK :]]
-    return bool((beyond if len(beyond) else change).mean() > _ROOM)
+    change = (room - before).astype(np.float32)
+    outside = np.concatenate(
+        (change[:, : columns.start // BLOCK], change[:, columns.stop // BLOCK :]), axis=1
+    )
+    beyond = outside if outside.size else change
+    return bool(np.abs(beyond).mean() > _ROOM or abs(beyond.mean()) > _LIGHT)

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from app.cli import main
+from app.engines.null import NullEngine
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = ["--engine", "null", "--size", "96x64"]
@@ -103,6 +104,32 @@ def test_a_picture_gives_a_picture(tmp_path: Path) -> None:
     rgb = _pixels(out)
     assert tuple(rgb[1, 1]) == (0, 177, 64)
     assert abs(int(rgb[45, 80, 0]) - 200) <= 3
+
+
+def test_only_the_frames_of_a_clip_are_taken_for_one_scene(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scenes: list[bool] = []
+    enter = NullEngine.__enter__
+
+    def entered(self: NullEngine) -> NullEngine:
+        scenes.append(self.settings.scene)
+        return enter(self)
+
+    monkeypatch.setattr(NullEngine, "__enter__", entered)
+    picture = tmp_path / "me.jpg"
+    Image.fromarray(np.full((90, 160, 3), 200, np.uint8)).save(picture)
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in "ab":
+        Image.new("RGB", (64, 36), "gray").save(folder / f"{name}.jpg")
+    for source, out in ((clip, "a.mp4"), (picture, "b.png"), (folder, "c"), ("demo", "d.mp4")):
+        arguments = ["convert", str(source), "-o", str(tmp_path / out), "--show", "matte", *QUICK]
+        assert main(arguments) == 0
+    assert (
+        main(["convert", str(clip), "-o", str(tmp_path / "e.mp4"), "--norms", "exact", *QUICK]) == 0
+    )
+    assert scenes == [True, False, False, True, False]
 
 
 def test_a_folder_of_sizes_gives_mattes_with_the_same_names_and_sizes(tmp_path: Path) -> None:

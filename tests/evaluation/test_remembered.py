@@ -26,6 +26,11 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[Frame]:
     return found
 
 
+def test_what_is_remembered_depends_on_the_picture_alone() -> None:
+    with Memory().open(ChainSettings(engine="null"), None) as (engine, _):
+        assert not engine.settings.scene
+
+
 def test_a_picture_is_asked_about_once_for_each_size(asked: list[Frame]) -> None:
     rng = np.random.default_rng(2)
     pictures = [rng.integers(0, 255, (90, 160, 3), np.uint8) for _ in range(3)]

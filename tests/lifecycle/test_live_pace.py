@@ -161,7 +161,12 @@ class Mattes:
     """A matting stage without a thread, and what it gave."""
 
     def __init__(
-        self, *, temporal: str = "off", skip_unchanged: bool = True, size: str = "96x64"
+        self,
+        *,
+        temporal: str = "off",
+        skip_unchanged: bool = True,
+        size: str = "96x64",
+        trial: bool = False,
     ) -> None:
         self.given: list[Any] = []
         self.stats = Stats()
@@ -173,6 +178,7 @@ class Mattes:
             emit=self.given.append,
             stats=self.stats,
             skip_unchanged=skip_unchanged,
+            trial=trial,
         )
         self.work.open()
 
@@ -216,6 +222,28 @@ def test_after_a_gap_no_matte_from_before_is_used() -> None:
     mattes.put(still(), 0.03)
     mattes.put(still(), 0.06, stretch=1)
     assert mattes.stats._reused.count == 1
+
+
+@pytest.fixture
+def forgotten(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
+    """Each time that the null engine was told to forget, whether it kept time."""
+    told: list[bool] = []
+    monkeypatch.setattr(NullEngine, "forget", lambda self: told.append(self.keeps_time))
+    return told
+
+
+def test_a_gap_makes_the_engine_forget_the_scene(forgotten: list[bool]) -> None:
+    mattes = Mattes()
+    for at, stretch in ((0.0, 0), (0.03, 0), (0.06, 1), (0.09, 1)):
+        mattes.put(moved(round(at * 30)), at, stretch=stretch)
+    assert len(forgotten) == 2  # at the beginning, and at the gap
+
+
+def test_a_trial_is_forgotten_and_nobody_waits_for_what_it_might_have_made(
+    forgotten: list[bool],
+) -> None:
+    Mattes(trial=True)
+    assert forgotten == [True]
 
 
 def test_unchanged_pictures_may_be_worked_on_all_the_same() -> None:

@@ -111,6 +111,17 @@ def test_it_goes_with_8_bits(network: MODNet, portrait: torch.Tensor) -> None:
     assert np.abs(found - expected).mean() < 2e-4
 
 
-def test_the_network_that_is_opened_has_the_same_weights(network: MODNet) -> None:
+def test_the_last_convolution_reaches_as_far_as_either_half(
+    network: MODNet, portrait: torch.Tensor
+) -> None:
+    reaches = dict(eight_bit.measure(network, [portrait]))
+    reaches["tail.close.1"] = 3 * reaches["tail.close.0"]
+    rounded = eight_bit.in_8_bits(opened(network), reaches)
+    step = rounded.get_submodule("tail.close.0").step
+    assert step == pytest.approx(float(reaches["tail.close.1"][1]) / 255)
+
+
+def test_opening_the_norms_leaves_the_weights_alone(network: MODNet) -> None:
     before, after = network.state_dict(), opened(network).state_dict()
     assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -37,13 +39,14 @@ class Run:
         self.scene = Scene(WIDTH)
         self.frames = 0
         self.there = True
+        self.only: Choice | None = None  # the network that is there, where it is not all
 
     @property
     def now(self) -> float:
         return self.frames / RATE
 
-    def is_there(self, _columns: Columns) -> bool:
-        return self.there
+    def is_there(self, columns: Columns) -> bool:
+        return self.there and self.only in (None, columns)
 
     def show(
         self,
@@ -162,6 +165,39 @@ def test_what_the_norms_see_is_taken_from_the_last_survey() -> None:
     run.show_for(2)
     run.show_for(9, mean=0.7)
     assert np.array_equal(run.scene.affine(), affine(moments(0.7)))
+
+
+def test_swaying_where_all_of_the_picture_begins_changes_nothing() -> None:
+    run = Run()
+    choices = [
+        run.show(person=Columns(16, 416 + BLOCK * (index // 120 % 2))) for index in range(900)
+    ]
+    used = ranges(choices[150:])
+    assert sum(one != other for one, other in pairwise(used)) <= 1
+
+
+def test_who_leaves_and_comes_back_is_looked_at_before_anything_is_fitted() -> None:
+    run = Run()
+    run.show_for(2)
+    run.show_for(7, person=None)
+    assert not ranges(run.show_for(0.4, person=Columns(0, 32)))
+
+
+def test_until_the_narrower_one_is_there_the_wider_one_is_used() -> None:
+    run = Run()
+    run.show_for(2, person=Columns(64, 384))
+    wide = run.show(person=Columns(64, 384))
+    run.only = wide
+    assert run.show_for(4)[-1] == wide
+    run.only = None
+    assert run.show_for(0.1)[-1] != wide
+
+
+@pytest.mark.parametrize("level", [60, 30])
+def test_another_light_is_surveyed_at_once(level: int) -> None:
+    run = Run()
+    run.show_for(3)
+    assert run.show(np.full_like(ROOM, level)) is Whole.SURVEY
 
 
 def test_another_room_is_surveyed_at_once() -> None:
