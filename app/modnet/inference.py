@@ -18,6 +18,8 @@
   its own: so nothing has to be cut apart for the other half's norm.
 - With fixed statistics (app/modnet/statistics.py) the other half goes there too, and nothing is
   left of the norms. That is another function, close by.
+- Where norms were opened (`OpenNorm`, see app/modnet/scene.py), one convolution serves both halves,
+  and what a norm would have done to its half is a scale and a shift that come from outside.
 """
 
 from __future__ import annotations
@@ -236,10 +238,7 @@ class _PackedTail(nn.Module):
 
 
 class OpenNorm(nn.Module):
-    """In an instance norm's place in MODNet: its statistics come from outside; see `for_inference`.
-
-    It only marks the place.
-    """
+    """In an instance norm's place in MODNet: it marks that its statistics come from outside."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
