@@ -49,6 +49,7 @@ class _Seat:
             return
         turn = self.take_turn()
         self.frames = max(_FEWEST, round(seconds * turn.frames / turn.seconds))
+        self.take_turn()  # ours is fitted to the scene only after it has lasted for a while
 
     def close(self) -> None:
         self.process.terminate()
