@@ -17,6 +17,7 @@ from app.engines.openvino_cache import Converted
 from app.errors import EngineError, MattecamError
 from app.frames import RGB
 from app.modnet.preprocess import BLOCK, Grid
+from app.runtime.memory import find_trim
 
 log = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ class Forms:
         self._worker: threading.Thread | None = None
         self._made: Any = None  # (form, compiled or None), by `_work`
         self._gave_up = False
+        self._trim = find_trim()  # compiling leaves tens of megabytes in its thread's arena
         self._closing = False
 
     def get(self, form: Form) -> Compiled:
@@ -185,6 +187,7 @@ class Forms:
                 log.warning("The network goes on unfitted: %s", error)
         finally:
             self._made = form, made
+            self._trim()
 
     def _kept(self, form: Form) -> Compiled | None:
         there = self._there[form.kind]

@@ -8,8 +8,9 @@ from app.pace.ladder import USUAL_FRAME, cost, ladder
 from app.settings import LiveSettings
 from app.stats import Stats
 
-# After a network was opened, its first mattes are late for reasons of their own, in seconds.
-_GRACE = 1.0
+# After a network was opened, its first mattes are late for reasons of their own, in seconds: it is
+# not fitted to the scene yet, and what is fitted is compiled beside it.
+_GRACE = 2.5
 # What coding 720p took of the two cores, where 0.12 to 0.18 of a core were measured.
 _FOR_AN_ENCODER = 0.1
 
