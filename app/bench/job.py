@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from itertools import count as counted
 from itertools import cycle, islice
 from typing import Any, Literal, Protocol
 
@@ -152,7 +151,7 @@ def frames_of(
     times: gets what decoding took, under "decode". first: the first one's index.
     """
     pictures = feeder.pictures()
-    for index in islice(counted(first), count):
+    for index in range(first, first + count):
         began = time.perf_counter()
         rgb = next(pictures)
         if times is not None and isinstance(feeder, Coded):

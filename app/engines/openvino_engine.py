@@ -256,8 +256,7 @@ class OpenVINOEngine(Engine):
             request = self._take(frame, grid, self._whole(grid))
             fit_frame(frame, grid, request.picture[0])
         self._submitted += 1
-        request.called_back.up = False
-        request.handle.start_async()
+        request.start()
 
     def _take(
         self, frame: Frame, grid: Grid, compiled: Compiled, chosen: _Chosen | None = None
@@ -320,33 +319,29 @@ class OpenVINOEngine(Engine):
         request, choice = done.request, chosen.choice
         outcome = _Outcome(chosen.scene, done.frame)
         self._outcomes.append(outcome)
+        if not isinstance(choice, Columns):
+            if choice is Whole.SURVEY:
+                outcome.moments = request.output(2).copy()
+            return _whole_alpha(request, done.grid, outcome)
         alpha, semantic = request.output(0)[0, 0], _semantic(request, chosen.scene)
-        if isinstance(choice, Columns):
-            if is_missed(alpha, semantic, choice):
-                outcome.missed = True
-                return self._again(done, outcome)
-            outcome.extent = columns_of(alpha, semantic, start=choice.start)
-            whole = np.zeros(request.picture.shape[1:3], np.float32)
-            whole[:, choice.start : choice.stop] = alpha
-            return crop(whole, done.grid)
-        if choice is Whole.SURVEY:
-            outcome.moments = request.output(2).copy()
-        outcome.extent = columns_of(alpha[:, : chosen.scene.width], semantic)
-        return crop(alpha, done.grid)
+        if is_missed(alpha, semantic, choice):
+            outcome.missed = True
+            return self._again(done, outcome)
+        outcome.extent = columns_of(alpha, semantic, start=choice.start)
+        whole = np.zeros(request.picture.shape[1:3], np.float32)
+        whole[:, choice.start : choice.stop] = alpha
+        return crop(whole, done.grid)
 
     def _again(self, done: _InFlight, outcome: _Outcome) -> Alpha:
         """The same frame, now over the whole picture."""
         compiled = self._whole(done.grid)
         request = compiled.request()
         request.picture[0] = done.request.picture[0]
-        request.called_back.up = False
-        request.handle.start_async()
+        request.start()
         request.handle.wait()
-        alpha, semantic = request.output(0)[0, 0], _semantic(request, outcome.scene)
-        outcome.extent = columns_of(alpha[:, : outcome.scene.width], semantic)
-        cropped = crop(alpha, done.grid)
+        alpha = _whole_alpha(request, done.grid, outcome)
         compiled.give_back(request)
-        return cropped
+        return alpha
 
     def take_ready(self) -> Sequence[Matte]:
         while self._in_flight and self._in_flight[0].request.is_done:
@@ -358,6 +353,13 @@ class OpenVINOEngine(Engine):
         while self._in_flight:
             self._finish_oldest()
         return self.take_ready()
+
+
+def _whole_alpha(request: Request, grid: Grid, outcome: _Outcome) -> Alpha:
+    """What came of a whole picture; where the person is goes into `outcome`."""
+    alpha, scene = request.output(0)[0, 0], outcome.scene
+    outcome.extent = columns_of(alpha[:, : scene.width], _semantic(request, scene))
+    return crop(alpha, grid)
 
 
 def _semantic(request: Request, scene: Scene) -> Alpha:

@@ -61,6 +61,10 @@ class Request:
     piece_blocks_affine: Sequence[Any] = ()  # of `InScene`, where it is one of those
     called_back: CalledBack = field(default_factory=CalledBack)
 
+    def start(self) -> None:
+        self.called_back.up = False
+        self.handle.start_async()
+
     @property
     def is_done(self) -> bool:
         return self.called_back.up or bool(self.handle.wait_for(0))

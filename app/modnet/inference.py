@@ -240,10 +240,6 @@ class _PackedTail(nn.Module):
 class OpenNorm(nn.Module):
     """In an instance norm's place in MODNet: it marks that its statistics come from outside."""
 
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.channels = channels
-
 
 class ScaleAndShift(nn.Module):
     """What becomes of an `OpenNorm`: x * scale + shift, by `affine`, which is set before.

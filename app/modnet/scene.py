@@ -32,7 +32,7 @@ def open_norms(network: MODNet) -> None:
     """D's and F's instance norms become `OpenNorm`s, in place: made for `InScene`."""
     for name, module in network.named_modules():
         if isinstance(module, IBNorm) and name.startswith(("hr_branch.", "f_branch.")):
-            setattr(module, "inorm", OpenNorm(module.inorm_channels))  # noqa: B010
+            setattr(module, "inorm", OpenNorm())  # noqa: B010
 
 
 class Surveying(nn.Module):
