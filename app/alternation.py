@@ -12,10 +12,11 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
-from app.frames import RGB, Frame, Matte
-from app.temporal.motion import difference, small_picture
+from app.frames import Frame, Matte
+from app.temporal.motion import change_since
 
 # Motion is fast where more than this share of the picture changes by more than so many levels: a
 # person in a chair changes a tenth, one who shakes all over a sixth.
@@ -28,7 +29,7 @@ class Alternation:
     def __init__(self) -> None:
         self._next_is_mirrored = False
         self._shown: deque[tuple[Frame, bool]] = deque()
-        self._last: RGB | None = None  # small
+        self._last: Frame | None = None
 
     def into(self, frame: Frame, *, alternate: bool) -> Frame:
         """What the network is to see of `frame`."""
@@ -44,7 +45,7 @@ class Alternation:
         for matte in mattes:
             frame, mirrored = self._shown.popleft()
             if mirrored:
-                yield Matte(frame, np.ascontiguousarray(matte.alpha[:, ::-1]))
+                yield Matte(frame, np.asarray(cv2.flip(matte.alpha, 1), np.float32))
             else:
                 yield matte
 
@@ -55,7 +56,8 @@ class Alternation:
         self._last = None
 
     def _calm(self, frame: Frame) -> bool:
-        last, self._last = self._last, small_picture(frame)
-        if last is None or last.shape != self._last.shape:
+        last, self._last = self._last, frame
+        if last is None or last.size != frame.size:
             return True
-        return float(np.mean(difference(self._last, last) > _CHANGED)) <= _SHARE
+        change = change_since(last, frame)
+        return float(np.mean(change > _CHANGED)) <= _SHARE

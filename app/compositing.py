@@ -14,28 +14,39 @@ import numpy as np
 from typing_extensions import Self
 
 from app.backgrounds.base import Background
+from app.edge_colours import EdgeColours
 from app.frames import RGB, Alpha8, Composite, Cutout
 from app.light.base import LightTouch
 from app.pool import PicturePool
 from app.runs import Runs
 
 
-def blend(foreground: RGB, background: RGB, alpha: Alpha8, *, into: RGB | None = None) -> RGB:
+def blend(
+    foreground: RGB | EdgeColours, background: RGB, alpha: Alpha8, *, into: RGB | None = None
+) -> RGB:
     """a * foreground + (1 - a) * background with a = alpha / 255, in uint8.
 
     foreground, background: (H, W, 3). alpha: (H, W). Gives `into`, or a new (H, W, 3).
     Less than 1 off the real number everywhere, so never outside of the two colours; exactly the
     foreground at 255, exactly the background at 0.
     """
+    if isinstance(foreground, EdgeColours):
+        if foreground.alpha is alpha:
+            picture, runs, pixels = foreground.picture, foreground.runs, foreground.pixels
+        else:  # changed since: its edge is wider, or elsewhere
+            return blend(foreground.whole, background, alpha, into=into)
+    else:
+        picture, runs = foreground, Runs.between(alpha)
+        pixels = runs.take(picture)
     blended = np.empty(background.shape, np.uint8) if into is None else into
     np.copyto(blended, background)
-    cv2.copyTo(foreground, alpha, blended)
-    for piece in Runs.between(alpha).pieces():
-        weight = cv2.cvtColor(piece.take(alpha), cv2.COLOR_GRAY2RGB)
-        part = cv2.multiply(piece.take(foreground), weight, scale=1 / 255)
+    cv2.copyTo(picture, alpha, blended)
+    if not runs.is_empty:
+        weight = cv2.cvtColor(runs.take(alpha), cv2.COLOR_GRAY2RGB)
+        part = cv2.multiply(pixels, weight, scale=1 / 255)
         cv2.bitwise_not(weight, dst=weight)
-        cv2.multiply(piece.take(background), weight, dst=weight, scale=1 / 255)
-        piece.put(blended, np.asarray(cv2.add(part, weight, dst=part), np.uint8))
+        cv2.multiply(runs.take(background), weight, dst=weight, scale=1 / 255)
+        runs.put(blended, np.asarray(cv2.add(part, weight, dst=part), np.uint8))
     return blended
 
 
@@ -99,9 +110,12 @@ class Compositing:
         behind = self._background.render(item)
         if behind is None:
             return [Composite(item, None)]
-        person = item.foreground
-        for touch in self._light:
-            person = touch.touch(person, behind, item)
+        person = item.colours
+        if self._light:
+            lit = item.foreground
+            for touch in self._light:
+                lit = touch.touch(lit, behind, item)
+            person = lit
         blended = blend(person, behind, item.alpha, into=self._pool.rgb(item.frame.size))
         return [Composite(item, blended)]
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from app.edge_colours import EdgeColours
+
 RGB = npt.NDArray[np.uint8]  # (H, W, 3), C-contiguous
 RGBA = npt.NDArray[np.uint8]  # (H, W, 4), straight alpha
 Alpha8 = npt.NDArray[np.uint8]  # (H, W), 255 is the person
@@ -30,6 +32,7 @@ class Frame:
     mirrored: the network is to see it flipped left to right; `rgb` itself is not.
     halves: `rgb` halved once, twice and so on, as far as anybody wanted it; see app/halving.py.
     scaled: `rgb` at other sizes (width, height), likewise; see app/temporal/motion.py.
+    changes: how much it differs from earlier frames, by their index, likewise.
     """
 
     rgb: RGB
@@ -38,6 +41,7 @@ class Frame:
     mirrored: bool = False
     halves: dict[int, RGB] = field(repr=False, default_factory=dict)
     scaled: dict[tuple[int, int], RGB] = field(repr=False, default_factory=dict)
+    changes: dict[int, npt.NDArray[np.float32]] = field(repr=False, default_factory=dict)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -62,13 +66,19 @@ class Cutout:
     """The person at the frame's size: what refinement makes of a matte.
 
     alpha: uint8 (H, W).
-    foreground: uint8 (H, W, 3), straight (not premultiplied): the person's own colours; the
-        frame's own pixels where nothing was estimated.
+    colours: the person's own, straight (not premultiplied): uint8 (H, W, 3), or the frame's with
+        others along the edge.
     """
 
     frame: Frame
     alpha: Alpha8
-    foreground: RGB
+    colours: RGB | EdgeColours
+
+    @property
+    def foreground(self) -> RGB:
+        """The person's own colours, uint8 (H, W, 3); the frame's where nothing was estimated."""
+        colours = self.colours
+        return colours.whole if isinstance(colours, EdgeColours) else colours
 
 
 @dataclass(frozen=True, slots=True, eq=False)

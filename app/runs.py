@@ -23,7 +23,7 @@ Bytes = npt.NDArray[np.uint8]
 # Pixels of a run, where the picture's width is a multiple of that.
 _LONGEST = 8
 # Pixels of a piece: its numbers stay in the processor's cache, and remap takes no more in a row.
-_PIECE = 24576
+_PIECE = 32736
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,8 +64,11 @@ class Runs:
     def pieces(self) -> Iterator[Runs]:
         """The same in parts of about equal size, so that what is made of one is small."""
         count = -(-self.pixels // _PIECE)
-        for part in np.array_split(self.at, count) if count > 1 else (self.at,) * count:
-            yield Runs(part, self.length, self.size)
+        if count == 1:
+            yield self
+        elif count > 1:
+            for part in np.array_split(self.at, count):
+                yield Runs(part, self.length, self.size)
 
     def box_on(self, size: tuple[int, int], margin: int) -> tuple[int, int, int, int]:
         """Left, top, right, bottom (not included): what `sample` reads of a small picture.
@@ -73,7 +76,7 @@ class Runs:
         size: its (width, height). margin: so many pixels more to each side, where there are any.
         There is at least one run.
         """
-        rows, columns = self._rows_and_columns()
+        rows, columns = self._rows_and_columns
         last_column = (int(columns.max()) + 1) * self.length - 1
         ends = (int(columns.min()) * self.length, last_column), (int(rows[0]), int(rows[-1]))
         sides = []
@@ -124,6 +127,7 @@ class Runs:
             for small in smalls
         ]
 
+    @functools.cached_property
     def _rows_and_columns(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
         """Of each run, (k,); columns are counted in runs."""
         across = self.size[0] // self.length
@@ -133,7 +137,7 @@ class Runs:
     def _maps_onto(self, size: tuple[int, int], first: tuple[int, int]) -> tuple[Float, Float]:
         """Where each pixel lies in the small picture, float32 (1, n) each."""
         (width, height), length = self.size, self.length
-        row, column = self._rows_and_columns()
+        row, column = self._rows_and_columns
         columns, rows = _centres(width, size[0], 1, length), _centres(height, size[1], length, 1)
         x, y = (
             table.take(at).view(np.float32).reshape(1, -1)

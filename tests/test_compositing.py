@@ -10,8 +10,10 @@ from hypothesis.extra import numpy as hnp
 
 from app.backgrounds import Background, create_background
 from app.compositing import Compositing, blend
+from app.edge_colours import EdgeColours
 from app.errors import InputError
 from app.frames import RGB, Alpha8, Cutout, Frame
+from app.runs import Runs
 
 
 def exact(foreground: RGB, background: RGB, alpha: Alpha8) -> np.ndarray:
@@ -98,6 +100,26 @@ def test_any_size_can_be_blended(shape: tuple[int, int]) -> None:
     alpha = generator.integers(0, 256, shape, dtype=np.uint8)
     error = blend(foreground, background, alpha) - exact(foreground, background, alpha)
     assert np.abs(error).max() < 1
+
+
+@given(_pictures(), st.integers(0, 2**32))
+def test_colours_of_an_edge_are_blended_as_the_whole_picture_of_them_would_be(
+    pictures: tuple[RGB, RGB, Alpha8], seed: int
+) -> None:
+    foreground, background, alpha = pictures
+    runs = Runs.between(alpha)
+    pixels = np.random.default_rng(seed).integers(0, 256, (1, runs.pixels, 3), np.uint8)
+    colours = EdgeColours(foreground, alpha, runs, pixels)
+    before = foreground.copy()
+    wanted = blend(colours.whole, background, alpha)
+    assert np.array_equal(blend(colours, background, alpha), wanted)
+    # Another alpha has its edge elsewhere.
+    other = alpha[::-1].copy()
+    wanted = blend(colours.whole, background, other)
+    assert np.array_equal(blend(colours, background, other), wanted)
+    assert np.array_equal(foreground, before)
+    assert np.array_equal(runs.take(colours.whole), pixels)
+    assert colours.whole is colours.whole
 
 
 class Scripted(Background):

@@ -114,7 +114,7 @@ class _Replay:
         fit_frame(shown, self._grid, self._input)
         alpha = self._alphas[item.index % len(self._alphas)]
         if shown is not item:
-            alpha = np.ascontiguousarray(alpha[:, ::-1])
+            alpha = np.asarray(cv2.flip(alpha, 1), np.float32)
         return list(self._alternation.out_of((Matte(shown, alpha),)))
 
     def flush(self) -> Iterable[Matte]:

@@ -8,42 +8,57 @@ import cv2
 import numpy as np
 
 from app.frames import RGB, Alpha8
-from app.halving import halved_to
-from app.runs import Bytes, Runs
+from app.runs import Bytes, Float, Runs
 
-# Alpha this close to 0 or 255 is sure. A third of the band lies there, where a wrong colour shows
-# in less than three levels.
+# Alpha this close to 0 or 255 is sure. A third of the soft pixels lies there, where a wrong colour
+# shows in less than three levels.
 SURE = 3
-# The short side of the small picture that goes with it, in pixels: less than twice this.
-SHORT_SIDE = 144
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some runs of the band.
+
+    runs: n pixels. alpha: uint8 (1, n), what says where it is unsure. unsure: 255 there, else 0.
+    colours: float32 (1, n, 4), the picture's, and 255.
+    """
+
+    runs: Runs
+    alpha: Bytes
+    unsure: Bytes
+    colours: Float
 
 
 @dataclass(frozen=True, eq=False)
 class Fringe:
-    """The pixels of a picture whose alpha is unsure, as all of the refinement wants them.
+    """What is soft in a picture's alpha.
 
-    rgb: uint8 (H, W, 3). small: the same, halved. alpha: uint8 (H, W), what says where it is
-    unsure. band: the runs that have such a pixel, and some that are sure. pieces: the same in
-    parts, each with its colours, uint8 (1, n, 3).
+    rgb: uint8 (H, W, 3). alpha: uint8 (H, W). soft: the runs that are neither 0 nor 255 all over.
+    band: those of them that have a pixel which is unsure. band_in_soft: where these are in what
+    `soft` takes of a picture.
     """
 
     rgb: RGB
-    small: RGB
     alpha: Alpha8
+    soft: Runs
     band: Runs
-    pieces: tuple[tuple[Runs, RGB], ...]
+    band_in_soft: Runs
 
     @classmethod
-    def of(cls, rgb: RGB, alpha: Alpha8, *, small: RGB | None = None) -> Fringe:
-        """alpha: uint8 (H, W). small: `rgb` halved to SHORT_SIDE, where the caller has that."""
+    def of(cls, rgb: RGB, alpha: Alpha8) -> Fringe:
+        soft = Runs.between(alpha)
         # The subtraction wraps below zero, so one comparison finds what lies between both bounds.
-        band = Runs.of((alpha - np.uint8(SURE)) < 256 - 2 * SURE)
-        if small is None:
-            small = rgb if band.is_empty else halved_to(rgb, SHORT_SIDE)
-        pieces = tuple((piece, piece.take(rgb)) for piece in band.pieces())
-        return cls(rgb, small, alpha, band, pieces)
+        unsure = (soft.take(alpha) - np.uint8(SURE)) < 256 - 2 * SURE
+        words = unsure.reshape(-1).view(f"u{soft.length}")
+        in_soft = Runs(np.flatnonzero(words), soft.length, (unsure.size, 1))
+        return cls(rgb, alpha, soft, Runs(soft.at[in_soft.at], soft.length, soft.size), in_soft)
 
-
-def unsure(alpha: Bytes) -> Bytes:
-    """uint8, 255 where alpha is unsure, else 0, of any shape."""
-    return np.asarray(cv2.inRange(alpha, SURE, 255 - SURE), np.uint8)
+    def pieces(self) -> list[Piece]:
+        """The band, in parts."""
+        found = []
+        for runs in self.band.pieces():
+            alpha = runs.take(self.alpha)
+            unsure = np.asarray(cv2.inRange(alpha, SURE, 255 - SURE), np.uint8)
+            rgba = cv2.cvtColor(runs.take(self.rgb), cv2.COLOR_RGB2RGBA)
+            found.append(Piece(runs, alpha, unsure, rgba.astype(np.float32)))
+        return found

@@ -2,9 +2,10 @@
 
 He, Sun and Tang, "Guided image filtering", PAMI 2013, eq. 19 and 20, with a colour guide; He and
 Sun, "Fast guided filter", 2015: around each pixel alpha is taken as linear in the picture's
-colours, a . I + b. The coefficients are fitted on a small grid, where they are smooth, and used at
-the frame's size, where the picture has what the network never saw. Only the band is changed, and
-only as far as colours tell the person from the room there; see `_told_apart`.
+colours, a . I + b. The coefficients are fitted on a grid of 72 rows, where they are smooth, from
+products on one of 144, and used at the frame's size, where the picture has what the network never
+saw. Only the band is changed, and only as far as colours tell the person from the room there; see
+app/refine/around.py.
 
 The picture's noise, and a room that moves behind a still edge, would make the led edge flicker
 where the matte does not. So the step from the enlarged alpha e to the led one changes slowly, as
@@ -15,27 +16,24 @@ long as e stays as it was:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
+from app.edge_colours import EdgeColours
 from app.frames import RGB, Alpha, Alpha8
 from app.pool import PicturePool
-from app.refine.band import SHORT_SIDE, Fringe, unsure
-from app.runs import Bytes, Float, Runs
+from app.refine.around import Around
+from app.refine.band import Fringe, Piece
+from app.refine.foreground import explained, first_guess
+from app.refine.small import Moments, View
+from app.runs import Bytes, Float
 from app.temporal.neighbours import LONGEST_STEP
 
-# What the line is fitted in: four numbers from the nine pixels of a smaller window would fit
-# anything. And what its coefficients are averaged over.
-_WINDOW, _AVERAGED = (5, 5), (3, 3)
-# Where the colours of person and room are looked at, on a grid half as fine.
-_AROUND = (9, 9)
-# How far beyond the band the small picture is looked at.
-_MARGIN = 5
+# What the line is fitted in: the means of nine times four pixels. Four numbers from only nine would
+# fit anything.
+_WINDOW = (3, 3)
 # Added to the colours' variance: a contrast of one hundredth leads nothing, for noise has as much.
 _FLOOR = np.float32((255 / 100) ** 2)
 # How much of the led alpha is taken, the rest being the enlarged one. More has a little less error
@@ -43,20 +41,11 @@ _FLOOR = np.float32((255 / 100) ** 2)
 _SHARE = 0.55
 # That much of it for each alpha (1 - alpha), until the share is full.
 _TRUST = 6.0
-# From once to twice this share of the squared contrast between person and room, the variance of
-# the room's own colours makes colour tell nothing.
-_CLUTTER = np.float32(0.5)
 # How much of the last step stays where the edge does. Flicker falls to a quarter of what it is
 # without; more keeps hair behind that moves.
 _KEPT = 0.7
 # The edge moved where the enlarged alpha differs by so many levels from the last one.
 _MOVED = 25.5
-
-_TRACE = np.float32(1e-3)  # of one of the two, where there is none of it
-_LEVEL = np.float32(1.0)  # so that nothing is not taken for contrast
-_SUM = np.ones((1, 3), np.float32)
-
-Words = npt.NDArray[np.uint16]
 
 _LEVELS = np.arange(256) / 255
 # By the enlarged alpha's level: full trust in the middle of the edge, none where it is nearly sure,
@@ -86,87 +75,102 @@ class Guide:
         """The next picture has nothing to do with the last one."""
         self._past = None
 
-    def lead(self, alpha: Alpha, enlarged: Alpha8, fringe: Fringe, *, at: float) -> Alpha8:
-        """`enlarged` with its band led by the picture. Neither is written to, now or later.
+    def lead(
+        self, alpha: Alpha, enlarged: Alpha8, rgb: RGB, *, small: RGB, at: float
+    ) -> tuple[Alpha8, RGB | EdgeColours]:
+        """`enlarged` with its band led by the picture, and the person's colours for that.
+
+        Nothing is written to, now or later.
 
         alpha: float32 (h, w) in [0, 1], the network's. enlarged: the same at the frame's size,
-        uint8 (H, W). fringe: that of `enlarged` in the frame. at: when it was taken, in seconds.
-        Gives `enlarged` itself where there is no band.
+        uint8 (H, W). rgb: the frame, uint8 (H, W, 3). small: the same at any smaller size. at: when
+        it was taken, in seconds. Gives `enlarged` and `rgb` themselves where nothing is unsure.
         """
         past = self._past
         if past is not None and not (
             past.led.shape == enlarged.shape and 0 <= at - past.at <= LONGEST_STEP
         ):
             past = None
+        fringe = Fringe.of(rgb, enlarged)
         led = enlarged
+        colours: RGB | EdgeColours = rgb
         if not fringe.band.is_empty:
             led = self._pool.copy(enlarged)
-            _lead(led, alpha, fringe, past)
+            colours = _lead(led, alpha, fringe, small, past)
         self._past = _Past(enlarged, led, at)
-        return led
+        return led, colours
 
 
-def _lead(out: Alpha8, alpha: Alpha, fringe: Fringe, past: _Past | None) -> None:
-    """Leads the fringe's band in `out`, which is the enlarged alpha."""
-    scale = min(1.0, SHORT_SIDE / min(alpha.shape))
-    size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-    picture = np.asarray(cv2.resize(fringe.small, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    coarse = np.asarray(cv2.resize(alpha, size, interpolation=cv2.INTER_AREA), np.float32)
-    left, top, right, bottom = fringe.band.box_on(size, _MARGIN)
-    part = np.s_[top:bottom, left:right]
-    line, told = _fitted(picture[part], coarse[part])
-    for piece, pixels in fringe.pieces:
-        sampled, believed = piece.sample(line, told, of=size, at=(left, top))
-        # A fourth channel of 255 goes with the offset.
-        sampled *= cv2.cvtColor(pixels, cv2.COLOR_RGB2RGBA)
-        red, green, blue, offset = cv2.split(sampled)
-        led = np.asarray(cv2.add(cv2.add(red, green), cv2.add(blue, offset)), np.float32)
-        base = piece.take(out)
-        piece.put(out, _nearer(led, base, believed, piece, past))
+def _lead(led: Alpha8, alpha: Alpha, fringe: Fringe, small: RGB, past: _Past | None) -> EdgeColours:
+    """Leads the band in `led`, which is the enlarged alpha. Gives the colours for that."""
+    view = View.of(small, alpha, fringe.band)
+    moments = Moments.of(view.picture, view.alpha)
+    line = _fitted(moments)
+    around = Around.of(moments)
+    f, b = first_guess(around)
+    f = np.asarray(cv2.merge([f, around.told]), np.float32)
+    b = np.asarray(cv2.cvtColor(b, cv2.COLOR_RGB2RGBA), np.float32)
+    edge = fringe.soft.take(fringe.rgb)
+    band = []
+    for piece in fringe.pieces():
+        sampled, sampled_f, sampled_b = piece.runs.sample(
+            line, f, b, of=view.half, at=view.half_first
+        )
+        moved = _nearer(piece, sampled, np.ascontiguousarray(sampled_f[..., 3]), past)
+        piece.runs.put(led, moved)
+        # Where nothing is to be estimated, alpha counts as 1: there F = I.
+        share = np.asarray(cv2.bitwise_or(moved, cv2.bitwise_not(piece.unsure)), np.uint8)
+        band.append(explained(piece.colours, share, sampled_f, sampled_b))
+    fringe.band_in_soft.put(edge, np.concatenate(band, axis=1) if len(band) > 1 else band[0])
+    return EdgeColours(fringe.rgb, led, fringe.soft, edge)
 
 
-def _nearer(led: Float, base: Bytes, believed: Float, piece: Runs, past: _Past | None) -> Bytes:
-    """What becomes of the piece's pixels, uint8 (1, n).
+def _nearer(piece: Piece, line: Float, told: Float, past: _Past | None) -> Bytes:
+    """What becomes of the piece's alpha, uint8 (1, n).
 
-    led: float32 (1, n) in levels, which is written to. base: the enlarged alpha there, uint8.
-    believed: how far the led one is to be, float32 (1, n) in [0, 1].
+    line: the coefficients there, float32 (1, n, 4), which is written to. told: how far the led
+    alpha is to be believed, float32 (1, n) in [0, 1].
     """
-    np.clip(led, 0, 255, out=led)
-    led -= base
-    led *= cv2.LUT(base, _TRUST_AT)
-    led *= believed
+    # A fourth colour of 255 goes with the offset.
+    line *= piece.colours
+    # Two numbers at a time, as if they were one complex one, which is the cheapest way to add four.
+    pairs = line.view(np.complex64)
+    both = pairs[..., 0] + pairs[..., 1]
+    step = both.real + both.imag
+    base = piece.alpha.astype(np.float32)
+    np.minimum(np.maximum(step, 0, out=step), 255, out=step)
+    step -= base
+    step *= cv2.LUT(piece.alpha, _TRUST_AT)
+    step *= told
     if past is not None:
-        then = piece.take(past.enlarged)
-        step = np.asarray(cv2.subtract(piece.take(past.led), then, dtype=cv2.CV_32F), np.float32)
-        step -= led
-        step *= cv2.LUT(cv2.absdiff(then, base), _KEPT_AT)
-        led += step
-    moved = cv2.add(led, base, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
-    return np.asarray(cv2.copyTo(moved, unsure(base), base), np.uint8)
+        then = piece.runs.take(past.enlarged)
+        last = np.asarray(
+            cv2.subtract(piece.runs.take(past.led), then, dtype=cv2.CV_32F), np.float32
+        )
+        last -= step
+        last *= cv2.LUT(cv2.absdiff(then, piece.alpha), _KEPT_AT)
+        step += last
+    moved = cv2.add(step, base, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
+    return np.asarray(cv2.copyTo(moved, piece.unsure, piece.alpha), np.uint8)
 
 
-def _fitted(picture: RGB, alpha: Alpha) -> tuple[Float, Float]:
-    """The line alpha = a . I + b, all in levels, and how far it is to be believed.
-
-    a (three channels) and b / 255, float32 (h, w, 4); float32 (h, w) in [0, 1].
-    """
-    levels = alpha * np.float32(255)
-    r, g, b = (np.asarray(plane, np.uint8) for plane in cv2.split(picture))
-    mean_r, mean_g, mean_b, mean = (_mean(plane) for plane in (r, g, b, levels))
-    # The covariances; products of colours are whole numbers of 16 bits.
-    squares = _product(r, r), _product(g, g), _product(b, b)
-    mixed = _product(r, g), _product(g, b), _product(b, r)
-    rr, gg, bb = (_mean(square) for square in squares)
-    rg, gb, rb = (_mean(product) for product in mixed)
+def _fitted(moments: Moments) -> Float:
+    """The line alpha = a . I + b, all in levels: a (three channels) and b / 255, (h, w, 4)."""
+    mean_r, mean_g, mean_b = (_mean(plane) for plane in moments.colours)
+    mean = _mean(moments.alpha)
+    # The covariances.
+    rr, gg, bb = (_mean(square) for square in moments.squares)
+    rg, gb, rb = (_mean(product) for product in moments.mixed)
     rr -= mean_r * mean_r - _FLOOR
     gg -= mean_g * mean_g - _FLOOR
     bb -= mean_b * mean_b - _FLOOR
     rg -= mean_r * mean_g
     rb -= mean_r * mean_b
     gb -= mean_g * mean_b
-    a_r = _mean(levels * r) - mean_r * mean
-    a_g = _mean(levels * g) - mean_g * mean
-    a_b = _mean(levels * b) - mean_b * mean
+    a_r, a_g, a_b = (_mean(product) for product in moments.with_alpha)
+    a_r -= mean_r * mean
+    a_g -= mean_g * mean
+    a_b -= mean_b * mean
     # The symmetric system by elimination: what were covariances with alpha become the slopes.
     by_g, by_b = rg / rr, rb / rr
     gg -= by_g * rg
@@ -187,58 +191,9 @@ def _fitted(picture: RGB, alpha: Alpha) -> tuple[Float, Float]:
     offset -= a_g * mean_g
     offset -= a_b * mean_b
     offset *= np.float32(1 / 255)
-    line = np.asarray(_mean(cv2.merge([a_r, a_g, a_b, offset]), _AVERAGED), np.float32)
-    return line, _told_apart(picture, alpha, squares, mixed)
+    return np.asarray(cv2.merge([a_r, a_g, a_b, offset]), np.float32)
 
 
-def _told_apart(
-    picture: RGB, alpha: Alpha, squares: Sequence[Words], mixed: Sequence[Words]
-) -> Float:
-    """How well colour tells the person from the room around a pixel, float32 (h, w) in [0, 1].
-
-    With F and B the mean colours of person and room, weighted by alpha and 1 - alpha, and V the
-    variance of the room's colours along F - B: all as long as V is less than half of |F - B|^2,
-    nothing from that itself on. A dark jacket before books of which every other one is as dark has
-    just that; there the books' edges would draw spikes into the jacket's.
-
-    squares, mixed: the products of red, green and blue with themselves, and of each with the next.
-    """
-    height, width = alpha.shape
-    half = max(1, width // 2), max(1, height // 2)
-
-    def shrunk(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return np.asarray(cv2.resize(values, half, interpolation=cv2.INTER_AREA))
-
-    weight, colours = shrunk(alpha), shrunk(picture).astype(np.float32)
-    person = np.maximum(_mean(weight, _AROUND), _TRACE)
-    room = np.maximum(1 - person, _TRACE)
-    persons, rooms = cv2.merge([person] * 3), cv2.merge([room] * 3)
-    of_person = _mean(cv2.multiply(colours, cv2.merge([weight] * 3)), _AROUND)
-    mean = cv2.divide(cv2.subtract(_mean(colours, _AROUND), of_person), rooms)
-    apart = cv2.subtract(cv2.divide(of_person, persons), mean)
-    distance = cv2.transform(cv2.multiply(apart, apart), _SUM) + _LEVEL
-    # (F - B)^T E (F - B) - ((F - B) . B)^2 with E the mean of the products over the room. They are
-    # made smaller only now: fine stripes are contrast, too.
-    elsewhere = cv2.merge([1 - weight] * 3)
-    red, green, blue = cv2.split(apart)
-    along = cv2.multiply(apart, cv2.merge([green, blue, red]), scale=2)
-    variance = np.zeros_like(weight)
-    for products, by in ((squares, cv2.multiply(apart, apart)), (mixed, along)):
-        small = shrunk(cv2.merge(products)).astype(np.float32)
-        there = cv2.divide(_mean(cv2.multiply(small, elsewhere), _AROUND), rooms)
-        variance += cv2.transform(cv2.multiply(there, by), _SUM)
-    across = cv2.transform(cv2.multiply(apart, mean), _SUM)
-    variance -= across * across
-    told = 2 - variance / (_CLUTTER * distance * distance)
-    return np.asarray(
-        cv2.resize(np.clip(told, 0, 1), (width, height), interpolation=cv2.INTER_LINEAR), np.float32
-    )
-
-
-def _product(one: Bytes, other: Bytes) -> Words:
-    return np.asarray(np.multiply(one, other, dtype=np.uint16))
-
-
-def _mean(values: npt.NDArray[Any], window: tuple[int, int] = _WINDOW) -> Float:
-    """Over the window, float32, whatever the values are."""
-    return np.asarray(cv2.boxFilter(values, cv2.CV_32F, window), np.float32)
+def _mean(plane: Float) -> Float:
+    """Over the window."""
+    return np.asarray(cv2.blur(plane, _WINDOW), np.float32)

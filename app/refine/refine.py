@@ -7,13 +7,12 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from app.frames import Alpha, Alpha8, Cutout, Matte
-from app.halving import halved_frame
+from app.edge_colours import EdgeColours
+from app.frames import RGB, Alpha, Alpha8, Cutout, Matte
 from app.pool import PicturePool
-from app.refine.band import SHORT_SIDE, Fringe
 from app.refine.edge import EdgeTool
-from app.refine.foreground import estimate_foreground
 from app.refine.guided import Guide
+from app.temporal.motion import small_picture
 
 
 class Refine:
@@ -30,21 +29,20 @@ class Refine:
         self._colours = colours
         self._edge = edge
         self._guide = Guide()
-        self._alphas, self._pictures = PicturePool(), PicturePool()
+        self._alphas = PicturePool()
 
     def push(self, item: Matte) -> Iterable[Cutout]:
-        rgb = item.frame.rgb
-        size = item.frame.size
-        alpha = enlarge(item.alpha, size, into=self._alphas.alpha(size))
-        foreground = rgb
+        frame = item.frame
+        alpha = enlarge(item.alpha, frame.size, into=self._alphas.alpha(frame.size))
+        colours: RGB | EdgeColours = frame.rgb
         if self._colours:
-            fringe = Fringe.of(rgb, alpha, small=halved_frame(item.frame, SHORT_SIDE))
-            alpha = self._guide.lead(item.alpha, alpha, fringe, at=item.frame.captured_at)
-            foreground = estimate_foreground(fringe, alpha, pool=self._pictures)
+            small = small_picture(frame)
+            at = frame.captured_at
+            alpha, colours = self._guide.lead(item.alpha, alpha, frame.rgb, small=small, at=at)
         if self._edge is not None:
             # Last: the colours follow from the alpha that is true of the picture.
             alpha = self._edge.apply(alpha)
-        return (Cutout(item.frame, alpha, foreground),)
+        return (Cutout(frame, alpha, colours),)
 
     def flush(self) -> Iterable[Cutout]:
         return ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,6 +54,15 @@ def difference(first: RGB, second: RGB) -> Levels:
     return np.asarray(cv2.blur(most, _WINDOW), np.float32)
 
 
+def change_since(earlier: Frame, frame: Frame) -> Levels:
+    """The difference of the small pictures of two frames, which are of one size; made once."""
+    known = frame.changes.get(earlier.index)
+    if known is None:
+        known = difference(small_picture(earlier), small_picture(frame))
+        frame.changes[earlier.index] = known
+    return known
+
+
 @dataclass(frozen=True, eq=False)
 class Motion:
     """From one picture to a neighbour, on the small grid.
@@ -91,11 +101,17 @@ class MotionFinder:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._here: tuple[Map, Map] | None = None
 
-    def find(self, picture: RGB, neighbour: RGB) -> Motion:
-        """Where each pixel of `picture` is found in `neighbour`, of the same shape."""
-        change = difference(picture, neighbour)
+    def find(self, picture: RGB, neighbour: RGB, change: Levels) -> Motion:
+        """Where each pixel of `picture` is found in `neighbour`, of the same shape.
+
+        change: the `difference` of the two.
+        """
         # Dense inverse search needs some pixels to work on.
-        if min(change.shape) < _SMALLEST or cv2.minMaxLoc(change)[1] < self._unmoved:
+        if (
+            self._unmoved == math.inf
+            or min(change.shape) < _SMALLEST
+            or cv2.norm(change, cv2.NORM_INF) < self._unmoved
+        ):
             return Motion(change, change, None)
         zeros = np.zeros((*change.shape, 2), np.float32)
         along_x, along_y = cv2.split(self._flow.calc(_grey(picture), _grey(neighbour), zeros))
@@ -136,4 +152,6 @@ def enlarged(weight: Alpha, other: Alpha) -> Alpha:
 
 def stillness(change: Levels, level: float) -> Alpha:
     """1 where the picture changes by less than `level`, 0 from twice that on; small grid."""
-    return np.asarray(np.clip(2 - change / np.float32(level), 0, 1), np.float32)
+    still = change * np.float32(-1 / level)
+    still += 2
+    return np.asarray(np.minimum(np.maximum(still, 0, out=still), 1, out=still), np.float32)

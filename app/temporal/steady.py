@@ -36,6 +36,7 @@ from app.temporal.base import temporal_filters
 from app.temporal.motion import (
     Levels,
     MotionFinder,
+    change_since,
     difference,
     enlarged,
     small_picture,
@@ -110,13 +111,17 @@ class Steady(OneFrameLater):
         _, last, last_picture = self._last
         picture = self._next[1]
         self._next = after, small_picture(after.frame)
-        back = self._finder.find(picture, last_picture)
-        ahead = self._finder.find(picture, self._next[1])
+        change, changes = (
+            change_since(before.frame, held.frame),
+            change_since(held.frame, after.frame),
+        )
+        back = self._finder.find(picture, last_picture, change)
+        ahead = self._finder.find(picture, self._next[1], changes)
         was = back.carried(on_grid_of(last, a))
         will_be = ahead.carried(on_grid_of(after.alpha, a))
         steady = median(was, a, will_be)
-        strange = np.maximum(back.unexplained, ahead.unexplained)
-        if float(strange.max()) > _STRANGE:
+        if max(_most(back.unexplained), _most(ahead.unexplained)) > _STRANGE:
+            strange = np.maximum(back.unexplained, ahead.unexplained)
             inner = np.minimum(back.change, ahead.change)
             alone = inner - difference(last_picture, self._next[1])
             known = np.maximum(stillness(strange, _STRANGE), _onward(alone))
@@ -126,10 +131,15 @@ class Steady(OneFrameLater):
             unmoved = _unmoved(a, neighbours, known.shape)
             steady = blended(a, steady, enlarged(np.maximum(known, unmoved), a))
         if self._blend > 0:
-            calm = stillness(back.change, _STILL) * np.float32(self._blend)
+            calm = stillness(back.change, _STILL)
+            calm *= np.float32(self._blend)
             steady = blended(steady, was, enlarged(calm, a))
         self._last = held, steady, picture
         return Matte(held.frame, steady)
+
+
+def _most(change: Levels) -> float:
+    return cv2.norm(change, cv2.NORM_INF)
 
 
 def _unmoved(alpha: Alpha, neighbours: Sequence[Alpha], shape: tuple[int, ...]) -> Alpha:

@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from app.evaluation.metrics import flicker as metrics_flicker
 from app.evaluation.metrics import from_uint8, grad, mad
-from app.refine.band import Fringe
+from app.frames import Frame
 from app.refine.guided import Guide
 from app.refine.refine import enlarge
-from app.runs import Runs
+from app.temporal.motion import small_picture
+from tests.refine.plainly import Plainly
 
 RNG = np.random.default_rng(3)
 
@@ -25,7 +26,9 @@ def lead_once(alpha: np.ndarray, enlarged: np.ndarray, picture: np.ndarray) -> n
 def lead_at(
     guide: Guide, alpha: np.ndarray, enlarged: np.ndarray, picture: np.ndarray, at: float
 ) -> np.ndarray:
-    return guide.lead(alpha, enlarged, Fringe.of(picture, enlarged), at=at)
+    small = small_picture(Frame(picture, 0, at))
+    led, _ = guide.lead(alpha, enlarged, picture, small=small, at=at)
+    return led
 
 
 def person(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -109,85 +112,6 @@ def test_any_sizes_go_through(frame: tuple[int, int], grid: tuple[int, int]) -> 
     assert led.dtype == np.uint8
 
 
-class Plain:
-    """The same in float64, over the whole picture, as the formulas stand in the module."""
-
-    def __init__(self) -> None:
-        self.past: tuple[np.ndarray, np.ndarray] | None = None
-
-    def lead(self, alpha: np.ndarray, enlarged: np.ndarray, fringe: Fringe) -> np.ndarray:
-        scale = min(1.0, 144 / min(alpha.shape))
-        size = max(1, round(alpha.shape[1] * scale)), max(1, round(alpha.shape[0] * scale))
-        guide = cv2.resize(fringe.small, size, interpolation=cv2.INTER_LINEAR) / 255.0
-        coarse = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA).astype(float)
-        mean, mean_a = window(guide, 5), window(coarse, 5)
-        spread = window(guide[..., :, None] * guide[..., None, :], 5)
-        spread -= mean[..., :, None] * mean[..., None, :]
-        spread += 1e-4 * np.eye(3)
-        with_a = window(guide * coarse[..., None], 5) - mean * mean_a[..., None]
-        slopes = np.linalg.solve(spread, with_a[..., None])[..., 0]
-        offset = mean_a - (slopes * mean).sum(axis=-1)
-        told = np.ones(coarse.shape)
-        if not fringe.band.is_empty:
-            left, top, right, bottom = fringe.band.box_on(size, 5)
-            part = np.s_[top:bottom, left:right]
-            told[part] = told_apart(np.rint(guide[part] * 255).astype(np.uint8), coarse[part])
-        planes = window(np.dstack([slopes, offset]), 3)
-        everywhere = Runs.of(np.ones(enlarged.shape, bool))
-        smalls = planes.astype(np.float32), told.astype(np.float32)
-        pieces = [piece.sample(*smalls) for piece in everywhere.pieces()]
-        sampled, believed = (np.concatenate(both, axis=1) for both in zip(*pieces, strict=True))
-        sampled = sampled.reshape(*enlarged.shape, 4)
-        led = (sampled[..., :3] * fringe.rgb).sum(axis=-1) + 255 * sampled[..., 3]
-        base = enlarged.astype(float)
-        trust = np.minimum(6 * base * (255 - base) / 255**2, 0.55)
-        step = trust * believed.reshape(base.shape) * (np.clip(led, 0, 255) - base)
-        if self.past is not None:
-            then, was_led = self.past
-            kept = np.maximum(0, 0.7 * (1 - np.abs(then - base) / 25.5))
-            step += kept * (was_led - then - step)
-        band = (enlarged >= 3) & (enlarged <= 252)
-        return np.where(band, np.clip(base + step, 0, 255), base)
-
-
-def window(values: np.ndarray, side: int) -> np.ndarray:
-    """The mean over a square, mirrored at the border, in float64; any number of channels."""
-    channels = values.reshape(*values.shape[:2], -1)
-    means = [
-        cv2.blur(np.ascontiguousarray(channels[..., i], float), (side, side))
-        for i in range(channels.shape[2])
-    ]
-    return np.stack(means, axis=-1).reshape(values.shape)
-
-
-def told_apart(picture: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """The room's variance along F - B as a share of |F - B|^2: 1 up to one half, 0 from 1 on."""
-    half = max(1, alpha.shape[1] // 2), max(1, alpha.shape[0] // 2)
-
-    def small(values: np.ndarray) -> np.ndarray:
-        planes = values.reshape(*values.shape[:2], -1)
-        halved = [
-            cv2.resize(np.ascontiguousarray(planes[..., i]), half, interpolation=cv2.INTER_AREA)
-            for i in range(planes.shape[2])
-        ]
-        return np.stack(halved, axis=-1).reshape(half[1], half[0], *values.shape[2:])
-
-    weight, colours = small(alpha), small(picture).astype(float)
-    fine = picture.astype(float)
-    products = small((fine[..., :, None] * fine[..., None, :]).reshape(*alpha.shape, 9))
-    person = np.maximum(window(weight, 9), 1e-3)
-    room = np.maximum(1 - person, 1e-3)
-    of_person = window(colours * weight[..., None], 9)
-    of_room = (window(colours, 9) - of_person) / room[..., None]
-    spread = window(products * (1 - weight[..., None]), 9) / room[..., None]
-    spread = spread.reshape(*spread.shape[:2], 3, 3) - of_room[..., :, None] * of_room[..., None, :]
-    apart = of_person / person[..., None] - of_room
-    along = np.einsum("...i,...ij,...j", apart, spread, apart)
-    told = np.clip(2 - along / (0.5 * ((apart**2).sum(axis=-1) + 1) ** 2), 0, 1)
-    size = alpha.shape[1], alpha.shape[0]
-    return cv2.resize(told, size, interpolation=cv2.INTER_LINEAR).reshape(alpha.shape)
-
-
 @settings(max_examples=30)
 @given(
     st.tuples(st.integers(1, 200), st.integers(1, 160)),
@@ -198,7 +122,7 @@ def test_it_is_the_plain_filter_of_any_sizes_and_pictures(
     frame: tuple[int, int], grid: tuple[int, int], seed: int
 ) -> None:
     random = np.random.default_rng(seed)
-    guide, plain = Guide(), Plain()
+    guide, plain = Guide(), Plainly()
     soft = cv2.resize(random.random((5, 6), np.float32), grid)
     room = cv2.resize(random.integers(0, 256, (7, 9, 3), np.uint8), frame)
     for index in range(3):
@@ -206,10 +130,10 @@ def test_it_is_the_plain_filter_of_any_sizes_and_pictures(
         picture = np.clip(room.reshape(noise.shape) + noise, 0, 255).astype(np.uint8)
         alpha = np.clip(1.6 * soft.reshape(grid[::-1]) - 0.3, 0, 1) ** (1 + 0.1 * index)
         enlarged = enlarge(alpha.astype(np.float32), frame)
-        fringe = Fringe.of(picture, enlarged)
-        led = guide.lead(alpha.astype(np.float32), enlarged, fringe, at=index / 30)
-        wanted = plain.lead(alpha.astype(np.float32), enlarged, fringe)
-        # Half a level for rounding, and what float32 costs in a window of nearly one colour.
+        led = lead_at(guide, alpha.astype(np.float32), enlarged, picture, index / 30)
+        wanted = plain.led(alpha.astype(np.float32), enlarged, picture)
+        # Half a level for rounding, and what float32 and products in 16 bits cost in a window of
+        # nearly one colour.
         assert np.abs(led - wanted).max() <= 0.9
         plain.past = enlarged.astype(float), led.astype(float)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from app.frames import Frame, Matte
 from app.temporal.base import TemporalFilter, temporal_filters
-from app.temporal.motion import MotionFinder, difference, small_picture
+from app.temporal.motion import MotionFinder, change_since, difference, small_picture
 
 NAMES = temporal_filters.names()
 LOOKING = ["steady", "steady:0.3,follow=on", "gated"]
@@ -155,11 +155,19 @@ def test_following_finds_what_moved() -> None:
 
 def test_motion_says_what_it_cannot_explain() -> None:
     finder = MotionFinder(unmoved=8)
-    still = finder.find(ROOM, ROOM)
+    still = finder.find(ROOM, ROOM, difference(ROOM, ROOM))
     assert still.found_at is None
     assert still.change.max() == 0
     other = RNG.integers(0, 255, ROOM.shape, np.uint8)
-    assert finder.find(ROOM, other).unexplained.mean() > 20
+    assert finder.find(ROOM, other, difference(ROOM, other)).unexplained.mean() > 20
+
+
+def test_how_much_two_frames_differ_is_found_once_for_all_who_ask() -> None:
+    other = RNG.integers(0, 255, ROOM.shape, np.uint8)
+    earlier, later = Frame(ROOM, 4, 0.0), Frame(other, 5, 0.1)
+    change = change_since(earlier, later)
+    assert np.array_equal(change, difference(ROOM, other))
+    assert change_since(earlier, later) is change
 
 
 def test_a_small_picture_is_small() -> None:
