@@ -25,7 +25,7 @@ from typing_extensions import Self
 from app.backgrounds.base import Background, create_background
 from app.engines.base import engines
 from app.errors import InputError, MattecamError, OptionError
-from app.frames import Composite, Frame, Matte
+from app.frames import Alpha, Composite, Frame, Matte
 from app.light.base import create_light
 from app.live_events import Callbacks, Failure, Info, State, Teller, failure_of
 from app.live_outputs import Host, LiveOutputs
@@ -529,11 +529,16 @@ class LivePipeline:
             with self._lock:
                 return self._frame_size
 
+        def last_alpha() -> Alpha | None:
+            with self._lock:
+                return None if self._matting_work is None else self._matting_work.last_alpha
+
         # The stage needs its work, and the work wakes the stage.
         work = MattingWork(
             replace(self._settings.chain(), size=self._pace.size),
             wake=lambda: stage.inbox.wake(),
             frame_size=frame_size,
+            former=last_alpha,
             on_open=lambda opened: self._matting_open(stage, opened),
             emit=lambda matte: self._matted(stage, matte),
             stats=self.stats,

@@ -43,7 +43,6 @@ def running(
         LiveSettings()
         .with_chain(job.settings)
         .but(
-            in_flight=job.settings.in_flight,
             quality=job.quality,
             skip_unchanged=False,  # the frames come again and again; each is to be worked on
             # What `live_turns` does not tell of yet, it does not measure either.

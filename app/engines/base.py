@@ -10,7 +10,7 @@ from types import TracebackType
 from typing_extensions import Self
 
 from app.errors import WeightsMissing
-from app.frames import Frame, Matte
+from app.frames import Alpha, Frame, Matte
 from app.modnet.preprocess import AUTO, NetworkSize
 from app.registry import Registry
 
@@ -130,6 +130,12 @@ class Engine:
 
     def prepare(self, frame_size: tuple[int, int]) -> None:
         """Compiles for frames of (width, height), so that the first one does not wait."""
+
+    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], at: float) -> None:
+        """Frames of (width, height) come from a scene that another engine has worked on.
+
+        What is fitted to a scene is made now. alpha: float32 (h, w), of the last one, seen at `at`.
+        """
 
     def use_size(self, size: NetworkSize) -> None:
         """From the next frame on. What is in flight is finished at the size it went in with."""

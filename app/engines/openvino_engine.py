@@ -227,6 +227,27 @@ class OpenVINOEngine(Engine):
     def prepare(self, frame_size: tuple[int, int]) -> None:
         self._whole(grid_for(frame_size, self.settings.size)).prepare(self.holds)
 
+    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], at: float) -> None:
+        if self.info.norms != "scene":
+            return
+        grid = grid_for(frame_size, self.settings.size)
+        scene = self._scene(grid)
+        columns = scene.go_on(alpha, at)
+        if columns is None:
+            return
+        fitted = self._open_forms.get_soon(_in_scene(grid, columns), wait=True)
+        # Live, a first run that takes its memory page by page would cost some frames.
+        self._whole(grid).warm_up(self.settings.in_flight)
+        if fitted is not None:
+            fitted.warm_up(self.settings.in_flight)
+
+    def _scene(self, grid: Grid) -> Scene:
+        scene = self._scenes.get(grid)
+        if scene is None:
+            calm = _CALM_LIVE if self.keeps_time else _CALM
+            self._scenes[grid] = scene = Scene(grid.content[0], calm=calm)
+        return scene
+
     def _whole(self, grid: Grid) -> Compiled:
         """For a whole picture. Where it is fitted to scenes, each could be a survey.
 
@@ -271,10 +292,7 @@ class OpenVINOEngine(Engine):
         if frame.captured_at < self._last_at:
             self._scenes.clear()
         self._last_at = frame.captured_at
-        scene = self._scenes.get(grid)
-        if scene is None:
-            calm = _CALM_LIVE if self.keeps_time else _CALM
-            self._scenes[grid] = scene = Scene(grid.content[0], calm=calm)
+        scene = self._scene(grid)
         picture = np.empty((grid.padded[1], grid.padded[0], 3), np.uint8)
         fit_frame(frame, grid, picture)
 

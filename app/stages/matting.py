@@ -56,6 +56,7 @@ class MattingWork(Work[Shot]):
     frame_size: the size that frames are expected to have, where it is known.
     on_open: called when the network is ready.
     emit: called with each matte.
+    former: gives the last matte of the stage that this one is to follow, where there is one.
     trial: whether to find out what a frame costs before the first one comes: `trial_seconds`.
     """
 
@@ -65,6 +66,7 @@ class MattingWork(Work[Shot]):
         *,
         wake: Callable[[], None],
         frame_size: Callable[[], tuple[int, int] | None],
+        former: Callable[[], Alpha | None],
         on_open: Callable[[MattingWork], None],
         emit: Callable[[Matte], None],
         stats: Stats,
@@ -78,6 +80,7 @@ class MattingWork(Work[Shot]):
         self.info: EngineInfo | None = None
         self._wake = wake
         self._frame_size = frame_size
+        self._former = former
         self._on_open = on_open
         self._emit = emit
         self._stats = stats
@@ -126,6 +129,9 @@ class MattingWork(Work[Shot]):
             self.trial_seconds = _try_out(engine, expected or _USUAL_SIZE)
         elif expected is not None:
             engine.prepare(expected)
+            last = self._former()
+            if last is not None:
+                engine.go_on(last, expected, time.monotonic())
         engine.on_ready = self._wake
         self._engine = engine
         self._on_open(self)

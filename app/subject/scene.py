@@ -258,6 +258,20 @@ class Scene:
             self._first_seen = at
         self._seen.append((at, extent.mirrored(self.width) if mirrored else extent))
 
+    def go_on(self, alpha: Alpha, at: float) -> Columns | None:
+        """The scene has lasted already, and the matte seen at `at` was `alpha`, float32 (h, w).
+
+        Gives the range that pictures will have, None where nobody is there.
+        """
+        (where,) = np.nonzero(cv2.reduce(alpha, 0, cv2.REDUCE_MAX)[0] > _PERSON)
+        if len(where) == 0:
+            return None
+        blocks = self.width / BLOCK / alpha.shape[1]
+        first, last = math.floor(where[0] * blocks), math.ceil((where[-1] + 1) * blocks)
+        self._first_seen = at - self._calm
+        self._seen.append((at, Columns(first * BLOCK, (last - first) * BLOCK)))
+        return self._wanted()
+
     def surveyed(self, moments: Moments, *, mirrored: bool = False) -> None:
         """What a survey that was chosen gave."""
         survey = self._surveys[mirrored]

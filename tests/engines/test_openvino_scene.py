@@ -191,6 +191,31 @@ def test_what_was_seen_is_forgotten_with_the_scene(
         assert not isinstance(chosen[-1], Columns)
 
 
+def test_where_another_engine_was_it_goes_on_fitted(
+    settings: EngineSettings, chosen: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = alphas(settings, clip(0.1))[-1]
+    chosen.clear()
+    compiled: list[Form] = []
+    compile_now = Forms._compile
+
+    def watched(self: Forms, form: Form):
+        compiled.append(form)
+        return compile_now(self, form)
+
+    monkeypatch.setattr(Forms, "_compile", watched)
+    with OpenVINOEngine(replace(settings, in_flight=1)) as engine:
+        engine.keeps_time = True
+        engine.prepare((WIDTH, HEIGHT))
+        engine.go_on(cv2.resize(last, (200, 100)), (WIDTH, HEIGHT), 5.0)
+        before = len(compiled)
+        for index in range(4):
+            engine.submit(Frame(portrait(), index, 5.1 + index / 30))
+            engine.drain()
+        assert [isinstance(choice, Columns) for choice in chosen] == [False, True, True, True]
+        assert len(compiled) == before
+
+
 def test_live_no_frame_waits_for_the_network_that_is_made(
     settings: EngineSettings, chosen: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -167,13 +167,15 @@ class Mattes:
         skip_unchanged: bool = True,
         size: str = "96x64",
         trial: bool = False,
+        former: np.ndarray | None = None,
     ) -> None:
         self.given: list[Any] = []
         self.stats = Stats()
         self.work = MattingWork(
             ChainSettings(engine="null", temporal=temporal, size=NetworkSize.parse(size)),
             wake=lambda: None,
-            frame_size=lambda: None,
+            frame_size=lambda: None if former is None else (160, 90),
+            former=lambda: former,
             on_open=lambda _: None,
             emit=self.given.append,
             stats=self.stats,
@@ -244,6 +246,17 @@ def test_a_trial_is_forgotten_and_nobody_waits_for_what_it_might_have_made(
 ) -> None:
     Mattes(trial=True)
     assert forgotten == [True]
+
+
+def test_the_next_engine_is_told_where_the_one_before_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(NullEngine, "go_on", lambda _, *args: told.append(args))
+    Mattes()
+    assert told == []
+    last = np.ones((9, 16), np.float32)
+    Mattes(former=last)
+    assert len(told) == 1
+    assert told[0][:2] == (last, (160, 90))
 
 
 def test_unchanged_pictures_may_be_worked_on_all_the_same() -> None:

@@ -81,6 +81,31 @@ def test_it_begins_with_whole_pictures_then_surveys_once_and_is_fitted() -> None
     assert len(ranges(choices)) == len(choices) - first - 1
 
 
+@pytest.mark.parametrize("grid", [(512, 288), (384, 216), (100, 60)])
+def test_where_a_scene_goes_on_nothing_is_waited_for(grid: tuple[int, int]) -> None:
+    run = Run()
+    alpha = np.zeros(grid[::-1], np.float32)
+    left, right = (round(side * grid[0] / WIDTH) for side in (PERSON.start, PERSON.stop))
+    alpha[:, left:right] = 1
+    wanted = run.scene.go_on(alpha, -0.1)
+    assert wanted is not None
+    assert PERSON in wanted
+    assert wanted.width <= PERSON.width + 2 * 16 + 2 * BLOCK + 32
+    assert run.show_for(0.2) == [Whole.SURVEY, *[wanted] * 5]
+
+
+def test_nobody_goes_on() -> None:
+    run = Run()
+    assert run.scene.go_on(np.zeros((36, 64), np.float32), 0.0) is None
+    assert run.show() is Whole.PLAIN
+
+
+def test_what_went_on_too_long_ago_is_waited_for_as_ever() -> None:
+    run = Run()
+    run.scene.go_on(np.ones((36, 64), np.float32), -3.0)
+    assert run.show() is Whole.PLAIN
+
+
 def test_the_range_holds_the_person_and_a_margin() -> None:
     assert Run().show_for(1.5)[-1] == Columns(PERSON.start - 16, PERSON.width + 32)
 
