@@ -53,7 +53,8 @@ lint: setup-dev ## Check the style
 
 types: setup-dev ## Check the types
 	$(PY) -m mypy
-	$(PY) -m mypy scripts/setup.py scripts/make_demo_clip.py scripts/make_sample_backgrounds.py
+	$(PY) -m mypy scripts/setup.py scripts/make_cutouts.py scripts/make_demo_clip.py \
+		scripts/make_sample_backgrounds.py
 
 check: lint types test ## Everything that must be green before a commit
 

@@ -33,6 +33,8 @@ class Alternation:
 
     def into(self, frame: Frame, *, alternate: bool) -> Frame:
         """What the network is to see of `frame`."""
+        if not alternate:
+            self._last = None
         mirrored = alternate and self._calm(frame) and self._next_is_mirrored
         self._next_is_mirrored = not self._next_is_mirrored
         self._shown.append((frame, mirrored))

@@ -26,15 +26,15 @@ def blend(
 ) -> RGB:
     """a * foreground + (1 - a) * background with a = alpha / 255, in uint8.
 
-    foreground, background: (H, W, 3). alpha: (H, W). Gives `into`, or a new (H, W, 3).
+    foreground: (H, W, 3), or such a picture with other colours along its edge. background: (H, W,
+    3). alpha: (H, W). Gives `into`, or a new (H, W, 3).
     Less than 1 off the real number everywhere, so never outside of the two colours; exactly the
     foreground at 255, exactly the background at 0.
     """
+    if isinstance(foreground, EdgeColours) and foreground.alpha is not alpha:
+        foreground = foreground.whole  # alpha changed since: its edge is wider, or elsewhere
     if isinstance(foreground, EdgeColours):
-        if foreground.alpha is alpha:
-            picture, runs, pixels = foreground.picture, foreground.runs, foreground.pixels
-        else:  # changed since: its edge is wider, or elsewhere
-            return blend(foreground.whole, background, alpha, into=into)
+        picture, runs, pixels = foreground.picture, foreground.runs, foreground.pixels
     else:
         picture, runs = foreground, Runs.between(alpha)
         pixels = runs.take(picture)

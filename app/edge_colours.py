@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import TYPE_CHECKING
 
-from app.runs import Bytes, Runs
+if TYPE_CHECKING:
+    from app.pool import PicturePool
+    from app.runs import Bytes, Runs
 
 
 class EdgeColours:
@@ -14,17 +16,21 @@ class EdgeColours:
     of `alpha` that are neither 0 nor 255 all over. pixels: uint8 (1, n, 3), the colours there.
     """
 
-    __slots__ = ("_whole", "alpha", "picture", "pixels", "runs")
+    __slots__ = ("_pool", "_whole", "alpha", "picture", "pixels", "runs")
 
-    def __init__(self, picture: Bytes, alpha: Bytes, runs: Runs, pixels: Bytes) -> None:
+    def __init__(
+        self, picture: Bytes, *, alpha: Bytes, runs: Runs, pixels: Bytes, pool: PicturePool
+    ) -> None:
+        """pool: gives the memory of the whole picture."""
         self.picture, self.alpha, self.runs, self.pixels = picture, alpha, runs, pixels
+        self._pool = pool
         self._whole: Bytes | None = None
 
     @property
     def whole(self) -> Bytes:
         """uint8 (H, W, 3). Two threads that ask at once both make it, and either is as good."""
         if self._whole is None:
-            whole = np.array(self.picture)
+            whole = self._pool.copy(self.picture)
             self.runs.put(whole, self.pixels)
             self._whole = whole
         return self._whole

@@ -9,15 +9,8 @@ import numpy.typing as npt
 from app.frames import RGB, Frame
 
 
-def halved_to(picture: npt.NDArray[np.uint8], short_side: int) -> npt.NDArray[np.uint8]:
-    """`picture` halved as long as its shorter side stays at least that; itself, if it is small."""
-    while min(picture.shape[:2]) >= 2 * short_side:
-        picture = halved(picture)
-    return picture
-
-
 def halved_frame(frame: Frame, short_side: int) -> RGB:
-    """`halved_to(frame.rgb, short_side)`, made once for all who ask.
+    """`frame.rgb`, halved as long as its shorter side stays at least that; made once for all.
 
     The network, the filters over time and the refinement all begin with halves of one picture.
     """

@@ -22,8 +22,8 @@ _KEPT = 12
 class PicturePool:
     """Gives out uint8 arrays; the memory comes back by itself when nobody holds one any more.
 
-    One size at a time: where another one is asked for, the former's memory is let go. `take()` is
-    called from one thread at a time; the arrays may be dropped in any.
+    One size at a time: where another one is asked for, the former's memory is let go. Any thread
+    may ask, and the arrays may be dropped in any.
     """
 
     def __init__(self, kept: int = _KEPT) -> None:
@@ -53,6 +53,8 @@ class PicturePool:
         try:
             memory = self._free.pop()
         except IndexError:
+            memory = np.empty(length, np.uint8)
+        if memory.size != length:  # another thread wants another size
             memory = np.empty(length, np.uint8)
         return np.asarray(_Lease(self, memory, tuple(shape)))
 

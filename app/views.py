@@ -81,7 +81,7 @@ def _side_by_side(composite: Composite) -> RGB:
 
     cutout, right = composite.cutout, composite.rgb
     if right is None:
-        right = blend(cutout.foreground, checkerboard(cutout.frame.size), cutout.alpha)
+        right = blend(cutout.colours, checkerboard(cutout.frame.size), cutout.alpha)
     return np.concatenate((cutout.frame.rgb, right), axis=1)
 
 

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.chain import ChainSettings, open_chain_engine, resolve_weights
 from app.engines.base import Engine
-from app.frames import RGB, Alpha, Alpha8, Frame
+from app.frames import RGB, RGBA, Alpha, Alpha8, Frame, Matte
 from app.modnet.preprocess import NetworkSize
 from app.outputs.pictures import write_picture
-from app.refine.foreground import estimate_foreground
+from app.refine.refine import Refine
 from app.training.data import clips_of, read_clip
 from app.weights import store
 
@@ -56,10 +56,17 @@ def main() -> None:
             levels = tidied(np.rint(alpha * 255).astype(np.uint8))
             path = told.out / clip.stem / f"{kept:05d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_picture(path, np.dstack([estimate_foreground(rgb, levels), levels]))
+            write_picture(path, cut_out(rgb, levels))
             kept += 1
         sys.stdout.write(f"{clip.name}: {kept} of {len(frames)} frames\n")
         sys.stdout.flush()
+
+
+def cut_out(rgb: RGB, alpha: Alpha8) -> RGBA:
+    """With the person's own colours at the edge, where the picture leads alpha."""
+    matte = Matte(Frame(rgb, 0, 0.0), alpha * np.float32(1 / 255))
+    (cutout,) = Refine(colours=True).push(matte)
+    return np.dstack([cutout.foreground, cutout.alpha])
 
 
 def tidied(alpha: Alpha8) -> Alpha8:

@@ -13,6 +13,7 @@ from app.compositing import Compositing, blend
 from app.edge_colours import EdgeColours
 from app.errors import InputError
 from app.frames import RGB, Alpha8, Cutout, Frame
+from app.pool import PicturePool
 from app.runs import Runs
 
 
@@ -109,7 +110,7 @@ def test_colours_of_an_edge_are_blended_as_the_whole_picture_of_them_would_be(
     foreground, background, alpha = pictures
     runs = Runs.between(alpha)
     pixels = np.random.default_rng(seed).integers(0, 256, (1, runs.pixels, 3), np.uint8)
-    colours = EdgeColours(foreground, alpha, runs, pixels)
+    colours = EdgeColours(foreground, alpha=alpha, runs=runs, pixels=pixels, pool=PicturePool())
     before = foreground.copy()
     wanted = blend(colours.whole, background, alpha)
     assert np.array_equal(blend(colours, background, alpha), wanted)

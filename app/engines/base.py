@@ -131,10 +131,11 @@ class Engine:
     def prepare(self, frame_size: tuple[int, int]) -> None:
         """Compiles for frames of (width, height), so that the first one does not wait."""
 
-    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], at: float) -> None:
+    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], *, at: float) -> None:
         """Frames of (width, height) come from a scene that another engine has worked on.
 
-        What is fitted to a scene is made now. alpha: float32 (h, w), of the last one, seen at `at`.
+        What is fitted to a scene is made now. alpha: float32 (h, w), the last matte. at: when it
+        was seen, in seconds.
         """
 
     def use_size(self, size: NetworkSize) -> None:

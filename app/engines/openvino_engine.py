@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
+import time
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -227,19 +228,22 @@ class OpenVINOEngine(Engine):
     def prepare(self, frame_size: tuple[int, int]) -> None:
         self._whole(grid_for(frame_size, self.settings.size)).prepare(self.holds)
 
-    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], at: float) -> None:
+    def go_on(self, alpha: Alpha, frame_size: tuple[int, int], *, at: float) -> None:
+        began = time.monotonic()
+        grid = grid_for(frame_size, self.settings.size)
+        # Live, a first run that takes its memory page by page would cost some frames.
+        self._whole(grid).warm_up(self.holds)
         if self.info.norms != "scene":
             return
-        grid = grid_for(frame_size, self.settings.size)
         scene = self._scene(grid)
         columns = scene.go_on(alpha, at)
         if columns is None:
             return
         fitted = self._open_forms.get_soon(_in_scene(grid, columns), wait=True)
-        # Live, a first run that takes its memory page by page would cost some frames.
-        self._whole(grid).warm_up(self.settings.in_flight)
         if fitted is not None:
-            fitted.warm_up(self.settings.in_flight)
+            fitted.warm_up(self.holds)
+        # All this took its time, and the scene has lasted on.
+        scene.go_on(alpha, at + time.monotonic() - began)
 
     def _scene(self, grid: Grid) -> Scene:
         scene = self._scenes.get(grid)

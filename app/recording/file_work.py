@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 
 from app.compositing import blend
+from app.edge_colours import EdgeColours
 from app.frames import Composite, Cutout, Frame
 from app.outputs.base import Output, Picture
 from app.recording.folder import TimedFolder
@@ -44,22 +45,15 @@ class Shot:
 def shot_of(view: View, composite: Composite) -> Shot:
     """Takes no time: nothing is drawn here."""
     cutout, frame = composite.cutout, composite.cutout.frame
+    rgb = composite.rgb if view is View.COMPOSITE else None
     if view in (View.COMPOSITE, View.FOREGROUND):
         # The frame's own picture is of no use to them, and may be all that keeps it in memory.
-        bare = Cutout(
-            Frame(cutout.foreground, frame.index, frame.captured_at),
-            cutout.alpha,
-            cutout.foreground,
-        )
-        if view is View.FOREGROUND:
-            return Shot(Composite(bare, None), frame.captured_at)
-        if composite.rgb is not None:
-            rgb = composite.rgb
-            alone = Cutout(Frame(rgb, frame.index, frame.captured_at), cutout.alpha, rgb)
-            return Shot(Composite(alone, rgb), frame.captured_at)
-        return Shot(Composite(bare, None), frame.captured_at)
-    lone = Cutout(frame, cutout.alpha, frame.rgb)
-    return Shot(Composite(lone, None), frame.captured_at)
+        colours = cutout.colours if rgb is None else rgb
+        picture = colours.picture if isinstance(colours, EdgeColours) else colours
+        frame = Frame(picture, frame.index, frame.captured_at)
+    else:
+        colours = frame.rgb
+    return Shot(Composite(Cutout(frame, cutout.alpha, colours), rgb), frame.captured_at)
 
 
 class FileWork(Work[Shot]):
@@ -179,7 +173,7 @@ class FileWork(Work[Shot]):
         picture = show(self._view, composite)
         if picture.ndim == 3 and picture.shape[2] == 4 and not self._output.accepts_alpha:
             cutout = composite.cutout
-            picture = blend(cutout.foreground, np.zeros_like(cutout.foreground), cutout.alpha)
+            picture = blend(cutout.colours, np.zeros_like(cutout.frame.rgb), cutout.alpha)
         if self._mirror:
             picture = np.asarray(cv2.flip(picture, 1), np.uint8)
         return picture

@@ -18,7 +18,8 @@ import numpy as np
 from app.refine.small import Moments
 from app.runs import Float
 
-# In pixels of the small grid, whose shorter side has 72: across a lock of hair, and its edge.
+# In pixels of the small grid, whose shorter side has 72 at most: across a lock of hair, and across
+# its edge.
 WIDE, NARROW = 9, 3
 # From once to twice this share of the squared contrast between person and room, the variance of
 # the room's own colours makes colour tell nothing.

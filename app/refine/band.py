@@ -1,7 +1,8 @@
-"""The pixels whose alpha is unsure: all that the refinement looks at in the frame's size."""
+"""The pixels where alpha is soft, and unsure: all that the refinement does in the frame's size."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -49,16 +50,13 @@ class Fringe:
         soft = Runs.between(alpha)
         # The subtraction wraps below zero, so one comparison finds what lies between both bounds.
         unsure = (soft.take(alpha) - np.uint8(SURE)) < 256 - 2 * SURE
-        words = unsure.reshape(-1).view(f"u{soft.length}")
-        in_soft = Runs(np.flatnonzero(words), soft.length, (unsure.size, 1))
+        in_soft = Runs.of(unsure.reshape(-1, soft.length))
         return cls(rgb, alpha, soft, Runs(soft.at[in_soft.at], soft.length, soft.size), in_soft)
 
-    def pieces(self) -> list[Piece]:
+    def pieces(self) -> Iterator[Piece]:
         """The band, in parts."""
-        found = []
         for runs in self.band.pieces():
             alpha = runs.take(self.alpha)
             unsure = np.asarray(cv2.inRange(alpha, SURE, 255 - SURE), np.uint8)
             rgba = cv2.cvtColor(runs.take(self.rgb), cv2.COLOR_RGB2RGBA)
-            found.append(Piece(runs, alpha, unsure, rgba.astype(np.float32)))
-        return found
+            yield Piece(runs, alpha, unsure, rgba.astype(np.float32))

@@ -23,36 +23,36 @@ from app.runs import Bytes, Float
 def first_guess(around: Around) -> tuple[Float, Float]:
     """F^ and B^ after both windows, float32 (h, w, 3) in 0 to 255."""
     weight = around.weight
-    f = _explained(around.picture, weight, around.person, around.room)
+    f = _explained(around.picture, weight, f=around.person, b=around.room)
     b = weighted_mean(around.room, np.float32(1) - weight, NARROW)
-    f = _explained(around.picture, weight, weighted_mean(f, weight, NARROW), b)
+    f = _explained(around.picture, weight, f=weighted_mean(f, weight, NARROW), b=b)
     return f, b
 
 
-def explained(colours: Float, alpha: Bytes, f: Float, b: Float) -> RGB:
+def explained(colours: Float, alpha: Bytes, *, f: Float, b: Float) -> RGB:
     """F, uint8 (1, n, 3), of pixels.
 
     colours: I, float32 (1, n, 4). alpha: uint8 (1, n). f, b: F^ and B^, float32 (1, n, 4). The
     fourth channel is of no use, but four are as fast as three.
     """
-    a = cv2.cvtColor(alpha * np.float32(1 / 255), cv2.COLOR_GRAY2RGBA)
-    # I - B^ - alpha (F^ - B^)
-    left = f - b
-    left *= a
-    left += b
-    np.subtract(colours, left, out=left)
-    left *= a
+    a = np.asarray(cv2.cvtColor(alpha * np.float32(1 / 255), cv2.COLOR_GRAY2RGBA), np.float32)
     # This rounds, and stays within 0 to 255.
-    whole = cv2.add(f, left, dtype=cv2.CV_8U)
+    whole = cv2.add(f, _left(colours, a, f=f, b=b), dtype=cv2.CV_8U)
     return np.asarray(cv2.cvtColor(whole, cv2.COLOR_RGBA2RGB), np.uint8)
 
 
-def _explained(picture: Float, a: Float, f: Float, b: Float) -> Float:
+def _explained(picture: Float, a: Float, *, f: Float, b: Float) -> Float:
     """F, float32 (h, w, 3), of the same four."""
+    better = _left(picture, a, f=f, b=b)
+    better += f
+    return np.clip(better, 0, 255, out=better)
+
+
+def _left(picture: Float, a: Float, *, f: Float, b: Float) -> Float:
+    """alpha (I - B^ - alpha (F^ - B^)): what F^ is to be changed by. All of one shape."""
     left = f - b
     left *= a
     left += b
     np.subtract(picture, left, out=left)
     left *= a
-    left += f
-    return np.clip(left, 0, 255, out=left)
+    return left

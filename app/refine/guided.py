@@ -69,7 +69,7 @@ class Guide:
 
     def __init__(self) -> None:
         self._past: _Past | None = None
-        self._pool = PicturePool()
+        self._alphas, self._pictures = PicturePool(), PicturePool()
 
     def reset(self) -> None:
         """The next picture has nothing to do with the last one."""
@@ -95,15 +95,21 @@ class Guide:
         led = enlarged
         colours: RGB | EdgeColours = rgb
         if not fringe.band.is_empty:
-            led = self._pool.copy(enlarged)
-            colours = _lead(led, alpha, fringe, small, past)
+            led = self._alphas.copy(enlarged)
+            pixels = _lead(led, alpha, fringe, small=small, past=past)
+            colours = EdgeColours(
+                rgb, alpha=led, runs=fringe.soft, pixels=pixels, pool=self._pictures
+            )
         self._past = _Past(enlarged, led, at)
         return led, colours
 
 
-def _lead(led: Alpha8, alpha: Alpha, fringe: Fringe, small: RGB, past: _Past | None) -> EdgeColours:
-    """Leads the band in `led`, which is the enlarged alpha. Gives the colours for that."""
-    view = View.of(small, alpha, fringe.band)
+def _lead(led: Alpha8, alpha: Alpha, fringe: Fringe, *, small: RGB, past: _Past | None) -> Bytes:
+    """Leads the band in `led`, which is the enlarged alpha.
+
+    Gives the colours for that, where alpha is soft: uint8 (1, n, 3).
+    """
+    view = View.of(small, alpha, band=fringe.band)
     moments = Moments.of(view.picture, view.alpha)
     line = _fitted(moments)
     around = Around.of(moments)
@@ -120,9 +126,9 @@ def _lead(led: Alpha8, alpha: Alpha, fringe: Fringe, small: RGB, past: _Past | N
         piece.runs.put(led, moved)
         # Where nothing is to be estimated, alpha counts as 1: there F = I.
         share = np.asarray(cv2.bitwise_or(moved, cv2.bitwise_not(piece.unsure)), np.uint8)
-        band.append(explained(piece.colours, share, sampled_f, sampled_b))
+        band.append(explained(piece.colours, share, f=sampled_f, b=sampled_b))
     fringe.band_in_soft.put(edge, np.concatenate(band, axis=1) if len(band) > 1 else band[0])
-    return EdgeColours(fringe.rgb, led, fringe.soft, edge)
+    return edge
 
 
 def _nearer(piece: Piece, line: Float, told: Float, past: _Past | None) -> Bytes:
@@ -151,7 +157,7 @@ def _nearer(piece: Piece, line: Float, told: Float, past: _Past | None) -> Bytes
         last *= cv2.LUT(cv2.absdiff(then, piece.alpha), _KEPT_AT)
         step += last
     moved = cv2.add(step, base, dtype=cv2.CV_8U)  # rounds, and stays within 0 to 255
-    return np.asarray(cv2.copyTo(moved, piece.unsure, piece.alpha), np.uint8)
+    return np.asarray(cv2.copyTo(moved, piece.unsure, piece.alpha.copy()), np.uint8)
 
 
 def _fitted(moments: Moments) -> Float:

@@ -9,10 +9,8 @@ import numpy as np
 
 from app.frames import RGB, Alpha
 from app.runs import Bytes, Float, Runs
+from app.temporal.motion import SHORT_SIDE
 
-# The short side of the grid that the picture is looked at on, in pixels; alpha is led, and colours
-# are guessed, by what is known on one half as fine.
-SHORT_SIDE = 144
 # How far beyond the band: as far as the windows in app/refine/around.py reach, one after the other,
 # from the pixel of the coarser grid.
 _MARGIN = 12
@@ -20,7 +18,9 @@ _MARGIN = 12
 
 @dataclass(frozen=True, eq=False)
 class View:
-    """The part of the small picture that the band's pixels see.
+    """The part of the small picture that the band's pixels see; what they see of its half.
+
+    The picture's short side is that of the filters over time, or less where alpha has less.
 
     picture: uint8 (h, w, 3). alpha: float32 (h, w) in [0, 1]. size: the whole's (width, height).
     first: the part's left and top in it. All are even, so that the part's half is a part of the
@@ -33,7 +33,7 @@ class View:
     first: tuple[int, int]
 
     @classmethod
-    def of(cls, small: RGB, alpha: Alpha, band: Runs) -> View:
+    def of(cls, small: RGB, alpha: Alpha, *, band: Runs) -> View:
         """small: the picture at a smaller size. alpha: the network's. band: of the frame."""
         scale = min(1.0, SHORT_SIDE / min(alpha.shape))
         size = _even(alpha.shape[1] * scale), _even(alpha.shape[0] * scale)

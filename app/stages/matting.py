@@ -129,9 +129,9 @@ class MattingWork(Work[Shot]):
             self.trial_seconds = _try_out(engine, expected or _USUAL_SIZE)
         elif expected is not None:
             engine.prepare(expected)
-            last = self._former()
-            if last is not None:
-                engine.go_on(last, expected, time.monotonic())
+        last = self._former()
+        if last is not None and expected is not None:
+            engine.go_on(last, expected, at=time.monotonic())
         engine.on_ready = self._wake
         self._engine = engine
         self._on_open(self)

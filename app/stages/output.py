@@ -188,8 +188,8 @@ class OutputWork(Work[Shown]):
             picture = show(View.COMPOSITE, composite)
         else:
             cutout = composite.cutout
-            black = np.zeros_like(cutout.foreground)
-            picture = blend(cutout.foreground, black, cutout.alpha)
+            black = np.zeros_like(cutout.frame.rgb)
+            picture = blend(cutout.colours, black, cutout.alpha)
         if self._look.mirror:
             picture = np.asarray(cv2.flip(picture, 1), np.uint8)
         if self._output.fixed_size:

@@ -162,6 +162,7 @@ class Scene:
 
     def __init__(self, width: int, *, calm: float = 0.5) -> None:
         """width: of the picture in the network's input. calm: seconds before anything is fitted."""
+        self._content = width
         self.width = -(-width // BLOCK) * BLOCK
         self._calm = calm
         # Where the person was, in pictures that are not mirrored.
@@ -266,7 +267,7 @@ class Scene:
         (where,) = np.nonzero(cv2.reduce(alpha, 0, cv2.REDUCE_MAX)[0] > _PERSON)
         if len(where) == 0:
             return None
-        blocks = self.width / BLOCK / alpha.shape[1]
+        blocks = self._content / BLOCK / alpha.shape[1]
         first, last = math.floor(where[0] * blocks), math.ceil((where[-1] + 1) * blocks)
         self._first_seen = at - self._calm
         self._seen.append((at, Columns(first * BLOCK, (last - first) * BLOCK)))

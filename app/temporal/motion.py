@@ -18,7 +18,7 @@ Map = npt.NDArray[np.float32]  # (h, w), a place in pixels
 
 # The short side of the small pictures, in pixels. Motion of a hand is many times that of a pixel
 # here, and noise is averaged away.
-_SHORT_SIDE = 144
+SHORT_SIDE = 144
 # A half that is to shrink by less than this is sampled bilinearly, at a fifth of the cost.
 _NEAR = 2 / 3
 # Differences are means over so many small pixels: the edge of a fold is no motion.
@@ -32,8 +32,8 @@ _SMALLEST = 32
 
 def small_picture(frame: Frame) -> RGB:
     """The frame's picture with a short side of 144 pixels where it is larger; made once."""
-    rgb = halved_frame(frame, _SHORT_SIDE)
-    scale = _SHORT_SIDE / min(rgb.shape[:2])
+    rgb = halved_frame(frame, SHORT_SIDE)
+    scale = SHORT_SIDE / min(rgb.shape[:2])
     if scale >= 1:
         return rgb
     size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
@@ -101,7 +101,7 @@ class MotionFinder:
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
         self._here: tuple[Map, Map] | None = None
 
-    def find(self, picture: RGB, neighbour: RGB, change: Levels) -> Motion:
+    def find(self, picture: RGB, neighbour: RGB, *, change: Levels) -> Motion:
         """Where each pixel of `picture` is found in `neighbour`, of the same shape.
 
         change: the `difference` of the two.

@@ -111,12 +111,10 @@ class Steady(OneFrameLater):
         _, last, last_picture = self._last
         picture = self._next[1]
         self._next = after, small_picture(after.frame)
-        change, changes = (
-            change_since(before.frame, held.frame),
-            change_since(held.frame, after.frame),
-        )
-        back = self._finder.find(picture, last_picture, change)
-        ahead = self._finder.find(picture, self._next[1], changes)
+        since_last = change_since(before.frame, held.frame)
+        until_next = change_since(held.frame, after.frame)
+        back = self._finder.find(picture, last_picture, change=since_last)
+        ahead = self._finder.find(picture, self._next[1], change=until_next)
         was = back.carried(on_grid_of(last, a))
         will_be = ahead.carried(on_grid_of(after.alpha, a))
         steady = median(was, a, will_be)

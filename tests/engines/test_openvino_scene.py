@@ -207,10 +207,10 @@ def test_where_another_engine_was_it_goes_on_fitted(
     with OpenVINOEngine(replace(settings, in_flight=1)) as engine:
         engine.keeps_time = True
         engine.prepare((WIDTH, HEIGHT))
-        engine.go_on(cv2.resize(last, (200, 100)), (WIDTH, HEIGHT), 5.0)
+        engine.go_on(cv2.resize(last, (200, 100)), (WIDTH, HEIGHT), at=5.0)
         before = len(compiled)
         for index in range(4):
-            engine.submit(Frame(portrait(), index, 5.1 + index / 30))
+            engine.submit(Frame(portrait(), index, 6.5 + index / 30))
             engine.drain()
         assert [isinstance(choice, Columns) for choice in chosen] == [False, True, True, True]
         assert len(compiled) == before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -138,6 +139,23 @@ def test_a_stage_that_follows_at_another_size_goes_on_without_a_jump(
     assert steps[-1] == 0
 
 
+def test_a_network_of_another_size_is_told_of_the_last_matte(
+    make_rig: MakeRig, stamp_engines: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: queue.Queue[tuple[Any, ...]] = queue.Queue()
+    monkeypatch.setattr(NullEngine, "go_on", lambda _, *args, at: told.put(args))
+    rig = make_rig(temporal="off")
+    rig.source.interval = 0.003
+    rig.start()
+    rig.see_next_composite()
+    assert told.empty()
+    rig.pipeline.apply(rig.pipeline.settings.but(size="320x192"))
+    alpha, frame_size = told.get(timeout=LONG)
+    assert alpha.dtype == np.float32
+    assert alpha.ndim == 2
+    assert frame_size == rig.source.size
+
+
 @pytest.mark.parametrize("temporal", ["off", "ofd"])
 def test_picture_and_matte_belong_together_over_a_change_of_size(
     make_rig: MakeRig, stamp_engines: Any, temporal: str
@@ -250,13 +268,13 @@ def test_a_trial_is_forgotten_and_nobody_waits_for_what_it_might_have_made(
 
 def test_the_next_engine_is_told_where_the_one_before_was(monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[tuple[Any, ...]] = []
-    monkeypatch.setattr(NullEngine, "go_on", lambda _, *args: told.append(args))
+    monkeypatch.setattr(NullEngine, "go_on", lambda _, *args, at: told.append(args))
     Mattes()
     assert told == []
     last = np.ones((9, 16), np.float32)
     Mattes(former=last)
     assert len(told) == 1
-    assert told[0][:2] == (last, (160, 90))
+    assert told[0] == (last, (160, 90))
 
 
 def test_unchanged_pictures_may_be_worked_on_all_the_same() -> None:

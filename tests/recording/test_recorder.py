@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,15 @@ from recording_help import (
     video_times,
 )
 
+from app.edge_colours import EdgeColours
 from app.errors import DiskFull
 from app.frames import Composite, Cutout, Frame
+from app.pool import PicturePool
 from app.recording import recorder as module
 from app.recording.file_work import shot_of
 from app.recording.plan import Plan, files_for
 from app.recording.recorder import Figures, Recorder, State
+from app.runs import Runs
 from app.views import View
 
 RECORD_ON = Path(__file__).with_name("record_on.py")
@@ -224,6 +228,23 @@ def test_a_shot_keeps_only_what_its_file_needs() -> None:
     for view in (View.COMPOSITE, View.FOREGROUND):
         assert shot_of(view, whole).composite.cutout.frame.rgb is not whole.cutout.frame.rgb
     assert shot_of(View.ORIGINAL, whole).composite.rgb is None
+
+
+def test_a_shot_makes_no_picture_that_its_file_does_not_need() -> None:
+    plain = composite(0, 0.0)
+    alpha = np.full(plain.cutout.alpha.shape, 128, np.uint8)
+    runs = Runs.between(alpha)
+    pixels = np.full((1, runs.pixels, 3), 7, np.uint8)
+    picture, pool = plain.cutout.frame.rgb, PicturePool()
+    colours = EdgeColours(picture, alpha=alpha, runs=runs, pixels=pixels, pool=pool)
+    whole = Composite(Cutout(plain.cutout.frame, alpha, colours), plain.rgb)
+    assert plain.rgb is not None
+    for view in View:
+        shot_of(view, whole)
+        shot_of(view, replace(whole, rgb=None))
+    assert colours._whole is None
+    shot = shot_of(View.FOREGROUND, whole)
+    assert (shot.composite.cutout.foreground == 7).all()
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mkv", ".webm", ".mov"])

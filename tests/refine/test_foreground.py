@@ -9,6 +9,7 @@ from hypothesis.extra.numpy import arrays
 
 from app.edge_colours import EdgeColours
 from app.frames import Frame
+from app.refine.band import Fringe
 from app.refine.guided import Guide
 from app.refine.refine import enlarge
 from app.temporal.motion import small_picture
@@ -105,6 +106,32 @@ def test_any_picture_and_alpha_give_a_picture_and_neither_is_written_to(
 
 
 def test_a_band_of_many_pieces_is_estimated_whole() -> None:
-    rgb = np.full((300, 400, 3), 90, np.uint8)
-    alpha = np.full((300, 400), 128, np.uint8)
-    assert (np.abs(_estimated(rgb, alpha).astype(int) - 90) <= 1).all()
+    random = np.random.default_rng(8)
+    rgb = random.integers(0, 256, (300, 400, 3), np.uint8)
+    alpha = random.uniform(0.1, 0.9, (30, 40)).astype(np.float32)
+    enlarged = enlarge(alpha, (400, 300))
+    assert len(list(Fringe.of(rgb, enlarged).pieces())) > 2
+    led, found = _refined(rgb, alpha, enlarged)
+    assert np.abs(found - plainly.colours(alpha, enlarged, led, rgb)).max() <= 0.6
+
+
+@pytest.mark.parametrize("size", [(1280, 720), (853, 481), (638, 358)])
+@pytest.mark.parametrize("centre", [(0, 0), (0.3, 0.5), (1, 1)])
+def test_somewhere_in_a_large_picture_it_is_the_plain_estimation(
+    size: tuple[int, int], centre: tuple[float, float]
+) -> None:
+    """Only what the band sees is looked at, on a grid coarser than the network's."""
+    random = np.random.default_rng(9)
+    rgb = cv2.resize(random.integers(0, 256, (90, 160, 3), np.uint8), size)
+    alpha = np.zeros((288, 512), np.float32)
+    place = round(511 * centre[0]), round(287 * centre[1])
+    cv2.circle(alpha, place, 40, 1.0, -1)
+    alpha = cv2.GaussianBlur(alpha, (0, 0), 2.0)
+    rgb = np.where(cv2.resize(alpha, size)[..., None] > 0.5, rgb // 4, 128 + rgb // 2).astype(
+        np.uint8
+    )
+    enlarged = enlarge(alpha, size)
+    led, found = _refined(rgb, alpha, enlarged)
+    assert np.abs(led - plainly.Plainly().led(alpha, enlarged, rgb)).max() <= 0.9
+    assert np.abs(found - plainly.colours(alpha, enlarged, led, rgb)).max() <= 0.6
+    assert (led != enlarged).any()

@@ -132,8 +132,7 @@ def test_it_is_the_plain_filter_of_any_sizes_and_pictures(
         enlarged = enlarge(alpha.astype(np.float32), frame)
         led = lead_at(guide, alpha.astype(np.float32), enlarged, picture, index / 30)
         wanted = plain.led(alpha.astype(np.float32), enlarged, picture)
-        # Half a level for rounding, and what float32 and products in 16 bits cost in a window of
-        # nearly one colour.
+        # Half a level for rounding, and what float32 costs in a window of nearly one colour.
         assert np.abs(led - wanted).max() <= 0.9
         plain.past = enlarged.astype(float), led.astype(float)
 

@@ -3,8 +3,14 @@
 import numpy as np
 import pytest
 
-from app.frames import Frame, Matte
+from app.backgrounds import create_background
+from app.compositing import Compositing
+from app.edge_colours import EdgeColours
+from app.frames import Cutout, Frame, Matte
+from app.light.base import create_light
+from app.refine.edge import edge_tools
 from app.refine.refine import Refine, enlarge
+from app.views import View, show
 
 
 def test_enlarging_keeps_the_ends_of_the_scale() -> None:
@@ -25,6 +31,43 @@ def test_the_cutout_has_the_frames_size(size: tuple[int, int]) -> None:
     assert cutout.alpha.dtype == np.uint8
     assert cutout.foreground.shape == frame.rgb.shape
     assert cutout.frame is frame
+
+
+def soft(shift: float = 0.0) -> tuple[Frame, np.ndarray]:
+    """Somebody grey before a wall of another colour, and alpha with a soft edge."""
+    rgb = np.full((72, 128, 3), (40, 160, 60), np.uint8)
+    rgb[:, 60:] = 90
+    across = np.clip((np.arange(32, dtype=np.float32) - 12 - shift) / 6, 0, 1)
+    return Frame(rgb, 0, 0.0), np.tile(across, (18, 1))
+
+
+def test_along_the_edge_the_colours_are_others_than_the_frames() -> None:
+    frame, alpha = soft()
+    (cutout,) = Refine(colours=True).push(Matte(frame, alpha))
+    assert isinstance(cutout.colours, EdgeColours)
+    differs = (cutout.foreground != frame.rgb).any(axis=2)
+    assert differs.any()
+    assert ((cutout.alpha > 0) & (cutout.alpha < 255))[differs].all()
+
+
+@pytest.mark.parametrize("light", [(), ("wrap:0.6",)])
+@pytest.mark.parametrize("edge", ["edge", "edge:shift=3", "edge:feather=4", "edge:contrast=60"])
+def test_what_is_blended_is_what_the_whole_foreground_gives(
+    edge: str, light: tuple[str, ...]
+) -> None:
+    frame, alpha = soft()
+    refine = Refine(colours=True, edge=edge_tools.create_from_spec(edge))
+    (cutout,) = refine.push(Matte(frame, alpha))
+    plain = Cutout(frame, cutout.alpha, cutout.foreground.copy())
+    pictures = []
+    for shown in (cutout, plain):
+        background = create_background("color:#c02020")
+        with Compositing(background, light=create_light(light)) as compositing:
+            (composite,) = compositing.push(shown)
+        assert composite.rgb is not None
+        pictures.append((composite.rgb, show(View.FOREGROUND, composite)))
+    for one, other in zip(*pictures, strict=True):
+        assert np.array_equal(one, other)
 
 
 def test_without_colours_the_frames_own_pixels_are_taken() -> None:

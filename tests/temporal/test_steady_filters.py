@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -155,11 +157,12 @@ def test_following_finds_what_moved() -> None:
 
 def test_motion_says_what_it_cannot_explain() -> None:
     finder = MotionFinder(unmoved=8)
-    still = finder.find(ROOM, ROOM, difference(ROOM, ROOM))
+    still = finder.find(ROOM, ROOM, change=difference(ROOM, ROOM))
     assert still.found_at is None
     assert still.change.max() == 0
     other = RNG.integers(0, 255, ROOM.shape, np.uint8)
-    assert finder.find(ROOM, other, difference(ROOM, other)).unexplained.mean() > 20
+    change = difference(ROOM, other)
+    assert finder.find(ROOM, other, change=change).unexplained.mean() > 20
 
 
 def test_how_much_two_frames_differ_is_found_once_for_all_who_ask() -> None:
@@ -168,6 +171,7 @@ def test_how_much_two_frames_differ_is_found_once_for_all_who_ask() -> None:
     change = change_since(earlier, later)
     assert np.array_equal(change, difference(ROOM, other))
     assert change_since(earlier, later) is change
+    assert change_since(earlier, replace(later, mirrored=True)) is change
 
 
 def test_a_small_picture_is_small() -> None:
