@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from app.chain import ChainSettings
+from app.engines.base import Engine
 from app.engines.null import NullEngine
 from app.frames import Frame, Matte
 from app.modnet.preprocess import NetworkSize, grid_for
@@ -143,7 +144,7 @@ def test_a_network_of_another_size_is_told_of_the_last_matte(
     make_rig: MakeRig, stamp_engines: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told: queue.Queue[tuple[Any, ...]] = queue.Queue()
-    monkeypatch.setattr(NullEngine, "go_on", lambda _, *args, at: told.put(args))
+    monkeypatch.setattr(Engine, "go_on", lambda _, *args, at: told.put(args))
     rig = make_rig(temporal="off")
     rig.source.interval = 0.003
     rig.start()
