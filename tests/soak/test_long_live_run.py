@@ -23,7 +23,10 @@ LIVE = ["main.py", "live", "--source", "demo", "--output", "null", "--json"]
 def test_half_an_hour_on_the_demo_grows_no_memory_and_no_handles(weights_file: Path) -> None:
     # One size of the network throughout: a finer one takes more memory, which is no growth.
     process = subprocess.Popen(
-        [sys.executable, *LIVE, "--seconds", "1800", "--quality", "best"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+        [sys.executable, *LIVE, "--seconds", "1800", "--quality", "best"],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     watched = psutil.Process(process.pid)
     samples: list[tuple[float, float, int, int]] = []
