@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from app.frames import RGB, Frame
+
+_Number = TypeVar("_Number", np.uint8, np.float32)
 
 
 def halved_frame(frame: Frame, short_side: int) -> RGB:
@@ -31,10 +35,10 @@ def half_of(frame: Frame, times: int) -> RGB:
     return known
 
 
-def halved(picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """uint8 (H, W) or (H, W, C) at half its size, rounded up: the mean of each 2x2 pixels.
+def halved(picture: npt.NDArray[_Number]) -> npt.NDArray[_Number]:
+    """(H, W) or (H, W, C) at half its size, rounded up: the mean of each 2x2 pixels.
 
     OpenCV averages 2x2 several times faster than NxN.
     """
     size = (picture.shape[1] + 1) // 2, (picture.shape[0] + 1) // 2
-    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), picture.dtype)

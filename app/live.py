@@ -531,7 +531,7 @@ class LivePipeline:
 
         def last_alpha() -> Alpha | None:
             with self._lock:
-                return None if self._matting_work is None else self._matting_work.last_alpha
+                return self._last_alpha
 
         # The stage needs its work, and the work wakes the stage.
         work = MattingWork(
@@ -865,8 +865,13 @@ class LivePipeline:
             log.info("the network goes on at %s", self._pace.size)
             self._start_matting()
 
+    @property
+    def _last_alpha(self) -> Alpha | None:
+        """The network's last word."""
+        return None if self._matting_work is None else self._matting_work.last_alpha
+
     def _follow_subject(self, now: float) -> None:
-        alpha = None if self._matting_work is None else self._matting_work.last_alpha
+        alpha = self._last_alpha
         if alpha is None or self._frame_size is None:
             return
         factor = 1.0

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from app.frames import RGB, Alpha
+from app.halving import halved
 from app.runs import Bytes, Float, Runs
 from app.temporal.motion import SHORT_SIDE
 
@@ -82,15 +83,9 @@ class Moments:
         r, g, b = (plane.astype(np.float32) for plane in cv2.split(picture))
         a = alpha * np.float32(255)
         return cls(
-            (_halved(r), _halved(g), _halved(b)),
-            _halved(a),
-            (_halved(r * r), _halved(g * g), _halved(b * b)),
-            (_halved(r * g), _halved(g * b), _halved(b * r)),
-            (_halved(r * a), _halved(g * a), _halved(b * a)),
+            (halved(r), halved(g), halved(b)),
+            halved(a),
+            (halved(r * r), halved(g * g), halved(b * b)),
+            (halved(r * g), halved(g * b), halved(b * r)),
+            (halved(r * a), halved(g * a), halved(b * a)),
         )
-
-
-def _halved(plane: Float) -> Float:
-    """(2h, 2w) at half the size: the mean of each 2x2 pixels."""
-    half = plane.shape[1] // 2, plane.shape[0] // 2
-    return np.asarray(cv2.resize(plane, half, interpolation=cv2.INTER_AREA), np.float32)

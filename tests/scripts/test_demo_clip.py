@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
-from pathlib import Path
 from types import ModuleType
 
 import av
@@ -13,21 +11,14 @@ import pytest
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 
 from app import places
+from tests.scripts.loading import script_named
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIP = places.assets() / "demo.mp4"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "make_demo_clip", ROOT / "scripts" / "make_demo_clip.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return script_named("make_demo_clip")
 
 
 def test_the_clip_is_hd_at_30_frames_a_second_and_lasts_6_seconds_or_more():

@@ -5,7 +5,6 @@ The environment here is a stand-in: a shell script that writes down how it was c
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import shutil
 import subprocess
@@ -15,6 +14,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+
+from tests.scripts.loading import script_named
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the stand-in is a POSIX shell script")
@@ -68,11 +69,7 @@ class Place:
 
 @pytest.fixture
 def setup(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("setup_script", ROOT / "scripts" / "setup.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script_named("setup")
     monkeypatch.setattr(module, "missing_packages", dict)
     monkeypatch.delenv("MATTECAM_WEIGHTS", raising=False)
     return module
@@ -252,11 +249,7 @@ def test_as_root_libraries_are_installed_and_the_command_is_shown_first(
 
 
 def test_libraries_are_looked_for_on_linux_only(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    spec = importlib.util.spec_from_file_location("setup_script", ROOT / "scripts" / "setup.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = script_named("setup")
     monkeypatch.setattr(module, "loads", lambda library: library != "libxcb-cursor.so.0")
     monkeypatch.setattr(module.sys, "platform", "linux")
     assert module.missing_packages() == {"libxcb-cursor0": module.XCB}
