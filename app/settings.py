@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -23,6 +21,7 @@ from app import places
 from app.errors import OptionError, OutputError, UsageError
 from app.modnet.preprocess import NetworkSize
 from app.pace.quality import Quality
+from app.system.files import atomic_file
 from app.weights.store import DEFAULT
 
 if TYPE_CHECKING:
@@ -256,21 +255,10 @@ class SettingsFile(Generic[M]):
     def save(self, settings: M) -> None:
         """Writes the whole file or none of it. Raises OutputError."""
         text = json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
-        partial: Path | None = None
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(
-                prefix=f".{self.path.name}-", suffix=".part", dir=self.path.parent
-            )
-            partial = Path(name)
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.path)
+            with atomic_file(self.path) as file:
+                file.write(text.encode())
         except OSError as error:
-            if partial is not None:
-                partial.unlink(missing_ok=True)
             raise OutputError(
                 f"The settings cannot be saved in {self.path.parent} ({error.strerror or error}): "
                 "make the folder writable, or name another one in MATTECAM_CONFIG."

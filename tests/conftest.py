@@ -9,6 +9,7 @@ import pytest
 from hypothesis import settings
 
 from app import places
+from tests.bare_environment import make_bare_environment
 
 # A busy machine is slow, not wrong.
 settings.register_profile("any machine", deadline=None)
@@ -31,3 +32,9 @@ def data_dir() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("MATTECAM_DATA does not name a folder of development data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def bare_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The Python of an environment that holds only what `make run` installs."""
+    return make_bare_environment(tmp_path_factory.mktemp("bare") / "venv")

@@ -7,9 +7,7 @@ import difflib
 import errno
 import hashlib
 import json
-import os
 import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +25,7 @@ from app.errors import (
     WeightsError,
     WeightsMissing,
 )
+from app.system.files import SHARED_FILE, atomic_file
 from app.weights import history, manifest
 from app.weights.history import History
 from app.weights.manifest import Entry
@@ -313,24 +312,12 @@ def writing(target: Path) -> Iterator[IO[bytes]]:
 
     Where the body raises, nothing is left. Raises OutputError or DiskFull.
     """
-    temporary: Path | None = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(".part", f".{target.name}-", target.parent)
-        temporary = Path(name)
-        with os.fdopen(descriptor, "wb") as file:
+        # Weights are no secret, and other users may share the folder.
+        with atomic_file(target, mode=SHARED_FILE) as file:
             yield file
-            file.flush()
-            os.fsync(file.fileno())
-        # mkstemp gives 0600; weights are no secret, and other users may share the folder.
-        with contextlib.suppress(OSError):
-            temporary.chmod(0o644)
-        os.replace(temporary, target)
     except OSError as error:
         raise output_error(target, error) from error
-    finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
 
 
 def output_error(target: Path, error: OSError) -> OutputError:
