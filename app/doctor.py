@@ -21,6 +21,7 @@ from typing import Literal
 from app.errors import MattecamError
 from app.outputs import pipewire, virtual_camera
 from app.sources.devices import CameraList, system_cameras
+from app.system.openvino_import import import_openvino
 
 State = Literal["ok", "warn", "missing"]
 
@@ -429,9 +430,8 @@ def engines(machine: Machine, *, deep: bool) -> Iterator[Check]:
 
 
 def _openvino(section: str, version: str) -> Check:
-    os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
     try:
-        import openvino
+        openvino = import_openvino()
 
         core = openvino.Core()
         found = [

@@ -21,6 +21,7 @@ from app import places
 from app.engines.base import EngineSettings
 from app.errors import EngineError, MattecamError
 from app.modnet import REVISION
+from app.system.openvino_import import import_openvino
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ class Converted:
     """
 
     def __init__(self, weights: Path, settings: EngineSettings, *, in_8_bits: bool) -> None:
-        import openvino
+        openvino = import_openvino()
 
         self._weights = weights
         self._eight_bit = settings.eight_bit if in_8_bits else None

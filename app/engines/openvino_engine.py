@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -31,6 +30,7 @@ from app.subject.scene import (
     columns_of,
     is_missed,
 )
+from app.system.openvino_import import import_openvino
 
 _DEVICES = {"cpu": "CPU", "gpu": "GPU", "npu": "NPU"}
 _PRECISIONS = {"float32": "f32", "bfloat16": "bf16", "float16": "f16"}
@@ -114,17 +114,14 @@ class OpenVINOEngine(Engine):
 
     @staticmethod
     def devices() -> Sequence[str]:
-        import openvino
-
+        openvino = import_openvino()
         return _devices_of(openvino.Core())
 
     def __enter__(self) -> Self:
         reason = self.unavailable_because()
         if reason is not None:
             raise EngineUnavailable(reason)
-        # OpenVINO reports usage home unless it is told not to; nothing leaves the machine here.
-        os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
-        import openvino
+        openvino = import_openvino()
 
         self._core = openvino.Core()
         device = self._pick_device()

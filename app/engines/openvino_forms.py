@@ -18,6 +18,7 @@ from app.errors import EngineError, MattecamError
 from app.frames import RGB
 from app.modnet.preprocess import BLOCK, Grid
 from app.runtime.memory import find_trim
+from app.system.openvino_import import import_openvino
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class Compiled:
             request.handle.wait()
 
     def _new(self) -> Request:
-        import openvino
+        openvino = import_openvino()
 
         inputs: list[Any] = []
         handle = self._network.create_infer_request()
@@ -231,7 +232,7 @@ class Forms:
         return Compiled(network, self._on_ready)
 
     def _model(self, form: Form) -> Any:
-        import openvino
+        openvino = import_openvino()
 
         width, height = form.grid.padded
         picture = [1, height, width, 3]

@@ -17,6 +17,7 @@ from app.modnet.inference import InferenceMODNet, for_inference
 from app.modnet.network import MODNet
 from app.modnet.preprocess import BLOCK
 from app.modnet.scene import InScene, Surveying, open_norms
+from app.system.openvino_import import import_openvino
 
 
 def to_openvino(
@@ -73,21 +74,20 @@ def _save(
     shapes: Sequence[Sequence[int]],
 ) -> None:
     """shapes: of the inputs, -1 where free. Inputs with four dimensions become uint8 pictures."""
-    import openvino
-    from openvino.preprocess import ColorFormat, PrePostProcessor
+    openvino = import_openvino()
 
     convert: Callable[..., Any] = openvino.convert_model
     with warnings.catch_warnings():
         # torch's tracer warns of shapes taken as constants; none of them depends on the picture.
         warnings.simplefilter("ignore")
         model = convert(network, example_input=tuple(examples), input=[list(s) for s in shapes])
-    prepare = PrePostProcessor(model)
+    prepare = openvino.preprocess.PrePostProcessor(model)
     for at, shape in enumerate(shapes):
         if len(shape) != 4:
             continue
         picture = prepare.input(at)
         picture.tensor().set_element_type(openvino.Type.u8).set_layout(openvino.Layout("NHWC"))
-        picture.tensor().set_color_format(ColorFormat.RGB)
+        picture.tensor().set_color_format(openvino.preprocess.ColorFormat.RGB)
         picture.preprocess().convert_element_type(openvino.Type.f32).mean(127.5).scale(127.5)
         picture.model().set_layout(openvino.Layout("NCHW"))
     for at in range(len(model.outputs)):

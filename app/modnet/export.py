@@ -24,6 +24,7 @@ from app.errors import EngineError, OutputExists, UsageError
 from app.frames import RGB
 from app.modnet.network import MODNet
 from app.modnet.preprocess import AUTO, NetworkSize, fit, grid_for
+from app.system.openvino_import import import_openvino
 from app.weights import store
 
 Images = npt.NDArray[np.float32]  # (1, 3, H, W) in [-1, 1]
@@ -158,7 +159,7 @@ def _run_onnx(path: Path) -> Runtime:
 
 
 def _write_openvino(network: MODNet, path: Path) -> None:
-    import openvino
+    openvino = import_openvino()
 
     model = openvino.convert_model(network, example_input=_example(), input=[-1, 3, -1, -1])
     model.input().get_tensor().set_names({"image"})
@@ -167,7 +168,7 @@ def _write_openvino(network: MODNet, path: Path) -> None:
 
 
 def _run_openvino(path: Path) -> Runtime:
-    import openvino
+    openvino = import_openvino()
 
     # Elsewhere the runtime may lower the precision; here the file is judged, not the machine.
     exact = {"INFERENCE_PRECISION_HINT": "f32"}

@@ -15,6 +15,7 @@ from app.modnet import eight_bit, weights
 from app.modnet.convert import to_openvino
 from app.modnet.eight_bit import EightBitConv, Reaches, in_8_bits
 from app.modnet.network import MODNet
+from app.system.openvino_import import import_openvino
 from app.weights import store
 
 
@@ -54,7 +55,7 @@ def test_openvino_computes_what_torch_rounds(
     portrait: torch.Tensor,
     tmp_path: Path,
 ) -> None:
-    import openvino
+    openvino = import_openvino()
 
     stored = tmp_path / "mine.int8"
     stored.write_bytes(eight_bit.to_bytes(reaches, weights_sha256="abc", pictures=1))
