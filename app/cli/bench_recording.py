@@ -13,6 +13,7 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError
 from app.pace.quality import Quality
 
@@ -91,11 +92,11 @@ def bench_recording(
     told = summary(costs)
     if as_json:
         turns = [dataclasses.asdict(cost) for cost in costs]
-        typer.echo(json.dumps({"machine": about, "cores": used, **told, "turns": turns}))
+        echo(json.dumps({"machine": about, "cores": used, **told, "turns": turns}))
         return
-    typer.echo(report.describe_machine(about))
+    echo(report.describe_machine(about))
     for line in _lines(costs, told, used):
-        typer.echo(line)
+        echo(line)
 
 
 def _lines(costs: Sequence[Cost], told: Mapping[str, float], cores: int) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 
 @cli.command()
@@ -35,9 +36,8 @@ def export(
 
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
-    from rich.console import Console
-
     from app import places
+    from app.cli.terminal import Terminal
     from app.modnet import export as exporting
     from app.modnet.weights import load
     from app.sources.open import open_source
@@ -47,7 +47,7 @@ def export(
     chosen = store.resolve(weights or store.DEFAULT)
     known = exporting.FORMATS.get(form)
     suffix = known.suffix if known is not None else ""
-    with Console(stderr=True).status("Exporting"):
+    with Terminal(stderr=True).status("Exporting"):
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
@@ -65,9 +65,9 @@ def export(
             "largest": made.largest,
             "mean": made.mean,
         }
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
         return
-    typer.echo(
+    echo(
         f"{made.paths[0]}: {made.runtime} gives torch's alpha within {made.largest:.1e} "
         f"({made.mean:.1e} in the mean) on {made.pictures} pictures."
     )

@@ -43,6 +43,7 @@ from app.gui.message_bar import Level, Message, MessageBar
 from app.gui.notice import Action
 from app.gui.output_row import name_of
 from app.gui.picture_notice import PictureNotice, Remedies
+from app.gui.plain import PlainToolTips
 from app.gui.preview import Mode, Preview
 from app.gui.record_switch import RecordSwitch
 from app.gui.recording_wiring import RecordingWiring
@@ -160,6 +161,7 @@ class MainWindow(QMainWindow):
         self.adapting = AdaptWiring(self, self._bridge)
         self._tray = make_tray(self, self.actions_, self.to_front)
         self._input = InputFilter(self)
+        self._tips = PlainToolTips(self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(_SAVE_AFTER)
@@ -232,6 +234,7 @@ class MainWindow(QMainWindow):
         actions.log.triggered.connect(self.open_log)
         actions.about.triggered.connect(self._show_about)
         self._input.install()
+        self._tips.install()
 
     def _restore(self) -> None:
         """The window as it was left."""
@@ -320,6 +323,7 @@ class MainWindow(QMainWindow):
         self._ended = True
         self.scene.cancel()
         self._input.remove()
+        self._tips.remove()
         self._save()
         if self._tray is not None:
             self._tray.hide()
