@@ -821,7 +821,10 @@ class LivePipeline:
         return State.STALLED if now - self._last_composite > STALL else State.RUNNING
 
     def _report(self, failure: Failure) -> None:
-        log.info("%s: %s", failure.where, failure)
+        # The sentence may name a file of the user's; the log file is sent along with reports.
+        kind = "told" if failure.error is None else type(failure.error).__name__
+        log.info("%s: %s", failure.where.partition(" ")[0], kind)
+        log.debug("%s: %s", failure.where, failure)
         if failure.error is not None and not isinstance(failure.error, MattecamError):
             log.error("unexpected, in %s", failure.where, exc_info=failure.error)
         self._tell(lambda: self._callbacks.on_failure(failure))

@@ -16,6 +16,7 @@ import typer
 from app import __version__
 from app.errors import MattecamError
 from app.plain_text import PlainFormatter, readable
+from app.system.temporary import remove_stale
 
 cli = typer.Typer(
     name="mattecam",
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in arguments
     _register_commands()
+    remove_stale()
     if not arguments and _window_can_open():
         arguments = ["gui"]
     try:

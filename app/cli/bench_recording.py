@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,6 +14,7 @@ from app.cli import cli
 from app.cli.printing import echo
 from app.errors import UsageError
 from app.pace.quality import Quality
+from app.system.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from app.bench.recording_cost import Cost
@@ -78,11 +77,11 @@ def bench_recording(
     about = machine.describe()
     with (
         progress_bar("Measuring", unit="turns") as bar,
-        tempfile.TemporaryDirectory(prefix="mattecam-") as folder,
+        temporary_folder("bench") as folder,
     ):
         costs = measure(
             job,
-            Path(folder),
+            folder,
             ending=ending,
             what=what or ["composite"],
             pairs=pairs,
