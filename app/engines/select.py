@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.errors import EngineUnavailable, UsageError
+from app.runtime.opening import Opening
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +25,15 @@ _OPENVINO_DEVICES = ("gpu", "npu")
 
 
 @contextmanager
-def open_engine(name: str, settings: EngineSettings) -> Iterator[tuple[Engine, EngineInfo]]:
+def open_engine(
+    name: str, settings: EngineSettings, opening: Opening | None = None
+) -> Iterator[tuple[Engine, EngineInfo]]:
     """The engine, open, and what it runs on.
 
     name: "auto" or a registered engine. With "auto" an engine that cannot be opened gives way to
     the next, and the info's `note` says so. What was asked for by name is never replaced: it
     raises EngineUnavailable.
+    opening: see `Engine`; Cancelled is raised where it is not wanted any more.
     """
     reasons: list[str] = []
     candidates = _candidates(name, settings.device)
@@ -39,7 +43,10 @@ def open_engine(name: str, settings: EngineSettings) -> Iterator[tuple[Engine, E
             unavailable = entry.unavailable_because()
             if unavailable is not None:
                 raise EngineUnavailable(unavailable)
-            engine = entry.factory(replace(settings, device=device)).__enter__()
+            engine = entry.factory(replace(settings, device=device))
+            if opening is not None:
+                engine.opening = opening
+            engine.__enter__()
         except EngineUnavailable as error:
             if len(candidates) == 1:
                 raise

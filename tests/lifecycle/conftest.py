@@ -20,6 +20,7 @@ from app.live import Callbacks, Failure, LivePipeline, State
 from app.outputs.base import Picture
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.outputs.live_memory import LiveMemory
+from app.runtime.opening import Opening
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
 from app.stats import Snapshot
@@ -176,7 +177,9 @@ class Engines:
         self.may_open.set()
 
     @contextmanager
-    def open(self, settings: ChainSettings, weights: object) -> Iterator[tuple[Engine, EngineInfo]]:
+    def open(
+        self, settings: ChainSettings, weights: object, opening: Opening
+    ) -> Iterator[tuple[Engine, EngineInfo]]:
         self.opening.set()
         self.may_open.wait(LONG)
         if self.refuses is not None:
