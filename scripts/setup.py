@@ -359,9 +359,7 @@ def _fingerprint(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {os.environ.get('MATTECAM_WEIGHTS', '')}"
 
 
-def set_up(
-    venv: Path, *, dev: bool, torch: str | None, weights: bool, hashes: bool = True
-) -> None:
+def set_up(venv: Path, *, dev: bool, torch: str | None, weights: bool, hashes: bool = True) -> None:
     """Makes what is missing. Raises SetupError with a sentence that says what to do.
 
     torch: None keeps the build that was chosen before. hashes: False takes whatever files the

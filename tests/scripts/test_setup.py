@@ -155,7 +155,8 @@ def test_an_installation_that_failed_says_so_and_is_tried_again(
     place: Place, setup: ModuleType, capfd: pytest.CaptureFixture[str]
 ):
     place.broken.touch()
-    with pytest.raises(setup.SetupError, match=r"could not install requirements-hashes\.txt.*--no-hashes"):
+    told = r"could not install requirements-hashes\.txt.*--no-hashes"
+    with pytest.raises(setup.SetupError, match=told):
         place.set_up()
     assert "no route to host" in capfd.readouterr().out
     place.broken.unlink()
