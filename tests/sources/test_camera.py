@@ -244,6 +244,7 @@ def test_a_closed_camera_can_be_opened_again_and_counts_from_0(make: Make, drive
 
 
 def test_it_is_called_camera_and_takes_a_name_a_size_and_a_rate() -> None:
+    assert isinstance(create_live_source("camera,size=640x480"), Camera)
     camera = create_live_source("camera:HD Webcam,size=640x480,fps=15")
     assert camera.description == "HD Webcam"
     with pytest.raises(OptionError, match="auto or as in 1280x720"):
