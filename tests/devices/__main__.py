@@ -39,8 +39,8 @@ def main() -> int:
     except MachineError as error:
         _say(str(error))
         return 2
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-v", "--tb=short"]
-    command += ["-o", "addopts=--strict-markers --import-mode=importlib"]
+    command = [sys.executable, "-m", "pytest", "-v", "--tb=short", "--confcutdir=tests/devices"]
+    command += ["-o", "addopts=--import-mode=importlib", "-p", "no:cacheprovider"]
     command += [f"--junitxml={SHARED / 'results.xml'}", *pytest_options]
     if not any(Path(option.partition("::")[0]).exists() for option in pytest_options):
         command.append("tests/devices")
@@ -50,6 +50,8 @@ def main() -> int:
         "MATTECAM_DEVICES": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
         "OMP_NUM_THREADS": "2",
+        # Qt's and others' plug-ins take longer to load here than a test.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
     }
     outcome = machine.run(
         shlex.join(command), seconds=own.seconds, environment=environment, folder=_ROOT

@@ -150,7 +150,10 @@ class Producer:
         fcntl.ioctl(self._descriptor, _S_FMT, _Format(type=_OUTPUT, pix=pix))
 
     def write(self, value: int = 128) -> None:
-        os.write(self._descriptor, bytes([value]) * self._length)
+        self.put(bytes([value]) * self._length)
+
+    def put(self, data: bytes) -> None:
+        os.write(self._descriptor, data)
 
     def close(self) -> None:
         os.close(self._descriptor)

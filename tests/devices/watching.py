@@ -18,7 +18,7 @@ from app.settings import LiveSettings
 from tests.devices.kernel import becomes
 
 # Seconds that nothing takes, even where the processor is emulated.
-LONG = 60.0
+LONG = 100.0
 
 SIZE = (320, 180)
 RATE = 10.0
@@ -92,7 +92,7 @@ class Reader:
                 lambda: self.seen.count(kind) >= wanted or self.ended, LONG
             )
             counts = Counter(self.seen)
-            told = "" if not self.ended else self.error
+            told = self.error if self.ended else self._colors()
             assert come, f"{count} x {kind.value} wanted, {counts} came {told}"
             assert not self.ended, f"the reader ended: {counts} came {told}"
 
@@ -102,6 +102,13 @@ class Reader:
             had = len(self.seen)
             assert self._changed.wait_for(lambda: len(self.seen) >= had + count, LONG), self.seen
             return self.seen[had:]
+
+    def _colors(self) -> str:
+        if self.last is None:
+            return "nothing"
+        rows, columns = self.last.shape[:2]
+        middle = self.last[rows // 2, columns // 2]
+        return f"corner {self.last[-4, 4].tolist()}, middle {middle.tolist()}"
 
     @property
     def error(self) -> str:
