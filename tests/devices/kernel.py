@@ -115,7 +115,7 @@ def nodes(name: str) -> list[Path]:
 
 def controls(device: Path) -> dict[str, int]:
     """Name -> number of each control."""
-    found = {}
+    found: dict[str, int] = {}
     descriptor = os.open(device, os.O_RDWR | os.O_NONBLOCK)
     try:
         asked = _QueryControl(id=_NEXT)

@@ -14,6 +14,7 @@ import numpy as np
 
 from app.frames import RGB
 from app.live import Callbacks, Failure, LivePipeline, State
+from app.pace.quality import Quality
 from app.settings import LiveSettings
 from tests.devices.kernel import becomes
 
@@ -135,7 +136,7 @@ class OnAir:
             refine=False,
             size="128x128",
             background="color:#00b140",
-            quality="best",
+            quality=Quality.BEST,
             skip_unchanged=False,
             source=source,
             outputs=(output,),
