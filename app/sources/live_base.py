@@ -14,7 +14,7 @@ from pathlib import Path
 
 from app.errors import InputError
 from app.frames import Frame
-from app.registry import Registry
+from app.registry import Registry, name_in
 
 
 class LiveSource:
@@ -81,7 +81,7 @@ def create_live_source(spec: str) -> LiveSource:
     Raises OptionError for a wrong option, and InputError where `spec` is neither a name nor
     anything that is there.
     """
-    if spec.partition(":")[0].strip() in live_sources.names():
+    if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
     if not Path(spec).expanduser().exists():
         known = ", ".join(live_sources.names())
