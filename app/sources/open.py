@@ -35,12 +35,21 @@ def open_source(text: str, *, rate: Fraction | float | None = None) -> Source:
 
         return DemoSource()
 
-    from app.sources.pictures import looks_like_picture
+    return open_file(path)
+
+
+def open_file(path: Path) -> Source:
+    """A source, not yet entered, for one file: a picture, an animation or a video."""
+    from app.sources.picture_formats import is_animation, looks_like_picture
 
     if looks_like_picture(path):
         from app.sources.image_file import PictureSource
 
         return PictureSource(path)
+    if is_animation(path):
+        from app.sources.animation import AnimationSource
+
+        return AnimationSource(path)
 
     from app.sources.video_file import VideoFileSource
 
