@@ -58,6 +58,8 @@ class SourceInfo:
     audio: the file whose audio belongs to these frames, or what comes from a pipe beside them; None
         where there is none.
     colour: the tags of the coded video; None for pictures (sRGB).
+    last_shown: seconds that the last frame is shown, where the file says so; else as long as `rate`
+        has it.
     one_scene: the frames follow each other, as a clip's do; pictures may have nothing in common.
     """
 
@@ -68,6 +70,7 @@ class SourceInfo:
     duration: float | None = None
     audio: Path | PipedSound | None = None
     colour: ColourTags | None = None
+    last_shown: float | None = None
     one_scene: bool = True
 
 

@@ -14,6 +14,7 @@ from typing import cast
 import av
 import cv2
 import numpy as np
+from av.filter import Graph
 from av.sidedata.sidedata import SideDataContainer
 from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import VideoFrame
@@ -39,6 +40,10 @@ from app.sources.pipe import pipe_at
 from app.sources.to_rgb import ToRGB, decoder_for, pixel_aspect
 
 _log = logging.getLogger(__name__)
+
+_MILLISECONDS = Fraction(1, 1000)
+# Types of side data that FFmpeg may have beyond those that PyAV knows.
+_NEWER_TYPES = 12
 
 
 class VideoFileSource:
@@ -274,9 +279,35 @@ class _Orientation:
         return self._turn
 
 
+def _side_data(frame: VideoFrame) -> SideDataContainer:
+    try:
+        return cast(SideDataContainer, frame.side_data)
+    except ValueError:
+        # PyAV has no name for the newer types (EXIF, the views of a spatial clip), and then gives
+        # none at all; FFmpeg takes them off.
+        known = max(cast(int, kind.value) for kind in SideDataType)
+        graph = Graph()
+        last = graph.add_buffer(
+            width=frame.width,
+            height=frame.height,
+            format=frame.format,
+            time_base=frame.time_base or _MILLISECONDS,
+        )
+        for kind in range(known + 1, known + 1 + _NEWER_TYPES):
+            following = graph.add("sidedata", f"mode=delete:type={kind}")
+            last.link_to(following)
+            last = following
+        last.link_to(graph.add("buffersink"))
+        graph.configure()
+        graph.push(frame)
+        bare = graph.pull()
+        assert isinstance(bare, VideoFrame)
+        return cast(SideDataContainer, bare.side_data)
+
+
 def _turn_of(frame: VideoFrame) -> _Turn:
     """The frame's display matrix, taken to the nearest multiple of 90 degrees, mirrored or not."""
-    side_data = cast(SideDataContainer, frame.side_data)
+    side_data = _side_data(frame)
     matrix = side_data.get(SideDataType.DISPLAYMATRIX)
     if matrix is None:
         return _Turn()
