@@ -78,12 +78,14 @@ live_sources: Registry[LiveSource] = Registry("source", "app.sources")
 def create_live_source(spec: str) -> LiveSource:
     """A source, not yet open, from `NAME[:VALUE][,KEY=VALUE...]`, or from the path of a file.
 
+    `-` is standard input.
+
     Raises OptionError for a wrong option, and InputError where `spec` is neither a name nor
     anything that is there.
     """
     if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
-    if not Path(spec).expanduser().exists():
+    if spec != "-" and not Path(spec).expanduser().exists():
         known = ", ".join(live_sources.names())
         raise InputError(
             f"There is no file and no source called {spec!r}. There are: {known}; "
