@@ -67,6 +67,8 @@ def adapt(
     is written.
     """
     from app import places
+    from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
+    from app.sources.open import file_read
     from app.training import adapt_job
     from app.training.adapt import Progress
     from app.weights import store
@@ -74,12 +76,18 @@ def adapt(
     signal.signal(signal.SIGTERM, _interrupt)
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
+    live = source.partition(":")[0] == "camera"
+    chosen = store.resolve(weights or store.DEFAULT)
+    refuse_to_overwrite(
+        [target, *(files_in(show_in, (".jpg",)) if show_in is not None else ())],
+        [
+            Reading("the file of the weights", chosen.path),
+            *([] if live else [Reading("the clip itself", file_read(source))]),
+        ],
+    )
     with _shown(as_lines=progress_json) as show:
         show(Progress("Reading", 0.0))
-        if source.partition(":")[0] == "camera":
-            frames = adapt_job.record(source, progress=show)
-        else:
-            frames = adapt_job.read(source)
+        frames = adapt_job.record(source, progress=show) if live else adapt_job.read(source)
         outcome = adapt_job.run(
             frames,
             target,
