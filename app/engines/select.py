@@ -36,8 +36,8 @@ def open_engine(
     opening: see `Engine`; Cancelled is raised where it is not wanted any more.
     """
     reasons: list[str] = []
-    candidates = _candidates(name, settings.device)
-    for candidate, device in candidates:
+    to_try = candidates(name, settings.device)
+    for candidate, device in to_try:
         try:
             entry = engines.entry(candidate)
             unavailable = entry.unavailable_because()
@@ -48,7 +48,7 @@ def open_engine(
                 engine.opening = opening
             engine.__enter__()
         except EngineUnavailable as error:
-            if len(candidates) == 1:
+            if len(to_try) == 1:
                 raise
             log.warning("%s is passed over: %s", candidate, error)
             reasons.append(f"{candidate} is passed over: {error}")
@@ -61,8 +61,8 @@ def open_engine(
     raise EngineUnavailable("No engine works here. " + " ".join(reasons))
 
 
-def _candidates(name: str, device: str) -> list[tuple[str, str]]:
-    """(engine, device) in the order to try them."""
+def candidates(name: str, device: str) -> list[tuple[str, str]]:
+    """(engine, device) in the order to try them. Raises OptionError or UsageError for a name."""
     family = device.split(":")[0]
     if name != "auto":
         engines.entry(name)

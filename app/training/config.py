@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InputError, UsageError
+from app.outputs.read_files import Reading
 from app.weights import store
 
 if sys.version_info >= (3, 11):
@@ -124,6 +125,20 @@ class TrainingConfig(_Model):
     soc: Unlabelled | None = None
     distil: Unlabelled | None = None
     validation: Validation | None = None
+
+    def files_read(self) -> list[Reading]:
+        """The files and folders that a run reads. Raises WeightsError."""
+        material: list[Path] = []
+        if self.supervised is not None:
+            material += (*self.supervised.cutouts, *self.supervised.pairs, *self.supervised.rooms)
+        for part in (self.soc, self.distil, self.validation):
+            material += () if part is None else part.clips
+        found = [Reading("what is learned from", path) for path in material]
+        if self.weights != NOTHING:
+            found.append(Reading("the file of the weights", store.resolve(self.weights).path))
+        if self.backbone is not None and Path(self.backbone).is_file():
+            found.append(Reading("the file of the backbone", Path(self.backbone)))
+        return found
 
 
 def read(path: Path) -> TrainingConfig:
