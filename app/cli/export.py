@@ -35,9 +35,8 @@ def export(
 
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
-    from rich.console import Console
-
     from app import places
+    from app.cli.progress import progress_bar
     from app.modnet import export as exporting
     from app.modnet.weights import load
     from app.sources.open import open_source
@@ -47,7 +46,7 @@ def export(
     chosen = store.resolve(weights or store.DEFAULT)
     known = exporting.FORMATS.get(form)
     suffix = known.suffix if known is not None else ""
-    with Console(stderr=True).status("Exporting"):
+    with progress_bar(f"Exporting {chosen.name}", unit="comparisons") as bar:
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
@@ -56,6 +55,7 @@ def export(
             form=form,
             pictures=[*(read_picture(path) for path in picture or ()), *pictures],
             force=force,
+            progress=bar,
         )
     if as_json:
         told = {

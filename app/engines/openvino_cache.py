@@ -22,6 +22,7 @@ from app.engines.base import EngineSettings
 from app.errors import EngineError, MattecamError
 from app.modnet import REVISION
 from app.system.openvino_import import import_openvino
+from app.system.program import how_it_ended, ignore_terminal, start_worker
 
 log = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Converted:
         child = context.Process(
             target=_child, args=(theirs, conversion, target), name="convert weights"
         )
-        child.start()
+        start_worker(child)
         self._child = child
         if self._stopped:  # between the two lines above, or before
             child.terminate()
@@ -126,10 +127,15 @@ class Converted:
         try:
             failure = ours.recv()
         except EOFError:
+            child.join()
             failure = EngineError(
-                "The weights could not be converted for OpenVINO: the process that does it died. "
-                "There may be too little memory; --engine torch does without it."
+                "The weights could not be converted for OpenVINO: the process that does it "
+                f"{how_it_ended(child.exitcode)}. There may be too little memory; --engine torch "
+                "does without it."
             )
+        except BaseException:
+            child.terminate()  # told to stop: nobody waits for its answer any more
+            raise
         finally:
             ours.close()
             child.join()
@@ -147,6 +153,7 @@ def clear_left_over(cache: Path) -> None:
 
 
 def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:
+    ignore_terminal()
     from app.modnet import convert
 
     source, eight_bit = conversion.source, conversion.eight_bit
@@ -158,8 +165,21 @@ def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:
                 source, target, statistics=conversion.statistics, eight_bit=eight_bit
             )
     except (MattecamError, OSError) as error:
-        answer.send(error)
+        _send(answer, error)
     except KeyboardInterrupt:
         pass  # the parent got it too, and says so
+    except Exception as error:  # noqa: BLE001 - the parent tells it to the user
+        _send(
+            answer,
+            EngineError(
+                "The weights could not be converted for OpenVINO "
+                f"({type(error).__name__}: {error}); --engine torch does without it."
+            ),
+        )
     else:
-        answer.send(None)
+        _send(answer, None)
+
+
+def _send(answer: Connection, failure: Exception | None) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
+        answer.send(failure)
