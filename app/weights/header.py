@@ -36,7 +36,7 @@ def parse(content: bytes, size: int) -> dict[str, str]:
         HeaderError: nothing else, whatever the content is.
     """
     try:
-        header = json.loads(content)
+        header = json.loads(content.decode("utf-8"))
     # ValueError, UnicodeDecodeError, RecursionError: the parser does not promise which.
     except Exception as error:
         raise HeaderError(f"the header is no JSON ({error})") from error
