@@ -75,7 +75,8 @@ class SourceSound:
                     "none of it can be decoded" if any(first.values()) else "it is empty"
                 )
             for stream in usable:
-                start = presentation_time(first[stream.index][0])
+                packets = first[stream.index]
+                start = presentation_time(packets[0]) if packets else None
                 self._add(stream, Fraction(0) if start is None else start - self._origin)
         except (av.error.FFmpegError, ValueError) as error:
             self._give_up(error)
@@ -161,6 +162,9 @@ class SourceSound:
 
     def _is_usable(self, stream: AudioStream, first: dict[int, list[AnyPacket]]) -> bool:
         packets = first[stream.index]
+        if isinstance(self._source, PipedSound) and not packets:
+            # What has not come yet cannot be tried.
+            return stream.codec_context is not None and bool(stream.codec_context.sample_rate)
         if packets and can_decode(stream, packets):
             return True
         if len(first) > 1:
