@@ -20,15 +20,14 @@ from av.packet import Packet
 from app.outputs.audio_stream import SoundStream, can_decode, track_name
 from app.outputs.disk import is_disk_error
 from app.sources.base import PipedSound
-from app.sources.clock import AnyPacket, ContinuousClock, presentation_time
+from app.sources.clock import AnyPacket, presentation_time
 from app.sources.container import (
+    clock_for,
     clock_origin,
     demux,
     find_video_stream,
-    leaps,
     name_of,
     open_container,
-    rate_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -134,12 +133,7 @@ class SourceSound:
         self._origin = clock_origin(container)
         streams = list(container.streams.audio)
         pictures = find_video_stream(container)
-        clock = ContinuousClock(
-            pictures,
-            streams,
-            leaps=leaps(container),
-            rate=Fraction(25) if pictures is None else rate_of(pictures),
-        )
+        clock = clock_for(container, pictures, streams)
         read = streams if pictures is None else [pictures, *streams]
         mended = clock.mend(demux(container, read, lambda: None, _MAX_FAILURES))
         sounds = {stream.index for stream in streams}

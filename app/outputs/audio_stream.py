@@ -23,8 +23,17 @@ _log = logging.getLogger(__name__)
 _AAC_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
 # By the number of channels, best first: what AAC and Opus can both be coded with.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
-# QuickTime knows these by their bibliographic code (ISO 639-2/B).
+# The languages that QuickTime knows by another code of ISO 639-2 than other containers.
 _QUICKTIME_LANGUAGES = {
+    "cze": "ces",
+    "fre": "fra",
+    "mkd": "mac",
+    "msa": "may",
+    "rum": "ron",
+    "slo": "slk",
+    "swe": "sve",
+    "eus": "baq",
+    "cym": "wel",
     "deu": "ger",
     "nld": "dut",
     "zho": "chi",
@@ -35,7 +44,7 @@ _QUICKTIME_LANGUAGES = {
 }
 _BITS_A_CHANNEL = 64_000
 # Seconds between where a decoded frame is and where it should be that are not mended.
-_TOLERANCE = Fraction(1, 20)
+_TOLERANCE = Fraction(1, 50)
 # What a silence may last: more is a broken clock.
 _LONGEST_SILENCE = 24 * 3600
 

@@ -113,7 +113,7 @@ class MediaFile:
         sounds: Sequence[AudioStream],
         on_failure: Callable[[], None],
     ) -> Iterator[AnyPacket]:
-        clock = ContinuousClock(stream, sounds, leaps=leaps(self.container), rate=rate_of(stream))
+        clock = clock_for(self.container, stream, sounds)
         try:
             packets = demux(self.container, (stream, *sounds), on_failure, _MAX_FAILURES)
             yield from clock.mend(packets)
@@ -191,6 +191,18 @@ def _through(pipe: Pipe) -> InputContainer:
         options={"protocol_whitelist": "", "max_pixels": str(MAX_PIXELS)},
         metadata_errors="replace",
         buffer_size=1 << 18,
+    )
+
+
+def clock_for(
+    container: InputContainer, pictures: VideoStream | None, sounds: Sequence[AudioStream]
+) -> ContinuousClock:
+    return ContinuousClock(
+        pictures,
+        sounds,
+        leaps=leaps(container),
+        is_program_stream=container.format.name == "mpeg",
+        rate=_DEFAULT_RATE if pictures is None else rate_of(pictures),
     )
 
 
