@@ -22,7 +22,7 @@ from typing import Any
 
 from typing_extensions import Self
 
-from app.backgrounds.base import Background, create_background
+from app.backgrounds.base import Background, create_background, shows_room
 from app.engines.base import engines
 from app.errors import InputError, MattecamError, OptionError
 from app.frames import Alpha, Composite, Frame, Matte
@@ -230,7 +230,7 @@ class LivePipeline:
                     "background",
                     BackgroundWork(
                         ready=self._background_ready,
-                        failed=lambda error: self._fail("background", error),
+                        failed=self._background_failed,
                     ),
                     on_end=self._log_end("background"),
                 )
@@ -563,7 +563,7 @@ class LivePipeline:
             steps=open_matte_steps(settings.steps),
             light=create_light(settings.light),
             emit=lambda composite: self._composed(stage, composite),
-            on_background_failed=lambda error: self._fail("background", error),
+            on_background_failed=lambda error: self._background_gone(error, hidden=True),
             on_notice=self._step_noticed,
             stats=self.stats,
         )
@@ -581,9 +581,12 @@ class LivePipeline:
         if self._compose is None:
             self._start_compose()
             return
-        if settings.background != old.background and self._preparing is not None:
-            self._preparing.inbox.put(settings.background)
         work = self._compose_work
+        if settings.background != old.background and self._preparing is not None:
+            if work is not None and not shows_room(settings.background):
+                # The room is hidden before the file that is to hide it was read.
+                self._compose.post(work.hide_room)
+            self._preparing.inbox.put(settings.background)
         if (settings.refine, settings.edge) != (old.refine, old.edge) and work is not None:
             refine = _refine(settings)
             self._compose.post(lambda: work.swap_refine(refine))
@@ -723,13 +726,30 @@ class LivePipeline:
             self._report(failure_of(where, error))
             self._update_state()
 
-    def _background_ready(self, background: Background) -> None:
+    def _background_ready(self, background: Background, spec: str) -> None:
         with self._lock:
             compose, work = self._compose, self._compose_work
-        if compose is None or work is None:
+            is_wanted = spec == self._settings.background
+        if compose is None or work is None or not is_wanted:
             background.close()
         else:
             compose.post(lambda: work.swap_background(background))
+
+    def _background_failed(self, error: Exception) -> None:
+        """The one before stays. If it shows the room, that was hidden when the new one was set."""
+        with self._lock:
+            compose, work = self._compose, self._compose_work
+        if compose is None or work is None:
+            self._background_gone(error, hidden=False)
+        else:
+            compose.post(lambda: self._background_gone(error, hidden=work.hide_room()))
+
+    def _background_gone(self, error: Exception, *, hidden: bool) -> None:
+        failure = failure_of("background", error)
+        if hidden:
+            failure = replace(failure, remedy="Your room is blurred until you choose another one.")
+        with self._lock:
+            self._report(failure)
 
     def _composed(self, stage: Stage[Matte], composite: Composite) -> None:
         with self._lock:
@@ -760,10 +780,6 @@ class LivePipeline:
     def _step_noticed(self, sentence: str) -> None:
         with self._lock:
             self._report(Failure("matte steps", sentence))
-
-    def _fail(self, where: str, error: Exception) -> None:
-        with self._lock:
-            self._report(failure_of(where, error))
 
     def _log_end(self, name: str) -> Callable[[Exception | None], None]:
         def ended(error: Exception | None) -> None:
@@ -805,7 +821,10 @@ class LivePipeline:
         return State.STALLED if now - self._last_composite > STALL else State.RUNNING
 
     def _report(self, failure: Failure) -> None:
-        log.info("%s: %s", failure.where, failure)
+        # The sentence may name a file of the user's; the log file is sent along with reports.
+        kind = "told" if failure.error is None else type(failure.error).__name__
+        log.info("%s: %s", failure.where.partition(" ")[0], kind)
+        log.debug("%s: %s", failure.where, failure)
         if failure.error is not None and not isinstance(failure.error, MattecamError):
             log.error("unexpected, in %s", failure.where, exc_info=failure.error)
         self._tell(lambda: self._callbacks.on_failure(failure))

@@ -21,7 +21,7 @@ from app import places
 from app.errors import OptionError, OutputError, UsageError
 from app.modnet.preprocess import NetworkSize
 from app.pace.quality import Quality
-from app.system.files import atomic_file
+from app.system.files import atomic_file, make_private_folder
 from app.weights.store import DEFAULT
 
 if TYPE_CHECKING:
@@ -256,6 +256,7 @@ class SettingsFile(Generic[M]):
         """Writes the whole file or none of it. Raises OutputError."""
         text = json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
         try:
+            self._make_folder()
             with atomic_file(self.path) as file:
                 file.write(text.encode())
         except OSError as error:
@@ -263,6 +264,15 @@ class SettingsFile(Generic[M]):
                 f"The settings cannot be saved in {self.path.parent} ({error.strerror or error}): "
                 "make the folder writable, or name another one in MATTECAM_CONFIG."
             ) from error
+
+    def _make_folder(self) -> None:
+        """The file's folder, for this user alone where it is ours. Raises OSError."""
+        folder = self.path.parent
+        if folder == places.config():
+            places.make_config()
+        elif folder.is_relative_to(places.config()):
+            places.make_config()
+            make_private_folder(folder)
 
     def _checked(self, raw: Raw) -> Loaded[M]:
         try:

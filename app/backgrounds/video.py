@@ -15,6 +15,7 @@ from app.errors import InputError
 from app.frames import RGB, Cutout, Frame
 from app.registry import REQUIRED, option
 from app.sources.pictures import looks_like_picture
+from app.sources.pipe import pipe_at
 
 if TYPE_CHECKING:
     from app.sources.base import Source
@@ -61,6 +62,8 @@ class Video(Background):
 
     @classmethod
     def reads(cls, path: Path) -> bool:
+        if pipe_at(path):
+            return True  # so that `open()` says why it cannot be
         # Not Path.is_file(), which raises for a name that is too long.
         if os.path.isfile(path):
             return not looks_like_picture(path)
@@ -70,6 +73,11 @@ class Video(Background):
         """Raises InputError: missing, not a video, no frame that can be decoded."""
         from app.sources.open import open_file
 
+        if pipe_at(self._options.path):
+            raise InputError(
+                f"{self._options.path} can be read only once, and a background is played over and "
+                "over; save it as a file first."
+            )
         source = self._stack.enter_context(open_file(self._options.path))
         self._clip = _Loop(source)
         self._began = None

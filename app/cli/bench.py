@@ -12,6 +12,7 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import OutputError, UsageError
 from app.pace.quality import Quality
 
@@ -127,7 +128,7 @@ def bench(
         _save(write, report.page(about, measured, started, command=command, plot=picture.name))
     if as_json:
         told = {"machine": about, "runs": runs}
-        typer.echo(json.dumps(told if started is None else {**told, "startup": started}))
+        echo(json.dumps(told if started is None else {**told, "startup": started}))
         return
     _show(about, measured, started)
 
@@ -135,12 +136,12 @@ def bench(
 def _show(
     about: dict[str, Any], measured: Sequence[Sequence[dict[str, Any]]], started: Any
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from app.bench import report
+    from app.cli.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     console.print(report.describe_machine(about), soft_wrap=True, highlight=False)
     # The stages are too long for a column of a terminal.
     table = Table(*report.HEAD[:-1])

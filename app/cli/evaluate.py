@@ -12,7 +12,9 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo, echo_page
 from app.errors import UsageError
+from app.plain_text import readable
 
 if TYPE_CHECKING:
     from app.chain import ChainSettings
@@ -193,10 +195,10 @@ def compose(
     )
     made = _with_bar(lambda bar: run(job, progress=bar), unit="pictures", title="Composing")
     if as_json:
-        typer.echo(json.dumps({"items": [asdict(item) for item in made]}))
+        echo(json.dumps({"items": [asdict(item) for item in made]}))
         return
     clips = sum(item.kind == "video" for item in made)
-    typer.echo(f"{out}: {clips} clips in video/, {len(made) - clips} pictures in images/.")
+    echo(f"{out}: {clips} clips in video/, {len(made) - clips} pictures in images/.")
 
 
 @evaluate.command()
@@ -250,7 +252,7 @@ def tables(
         unit="tables",
     )
     if output is None:
-        typer.echo(page, nl=False)
+        echo_page(page)
         return
     try:
         output.write_text(page, encoding="utf-8")
@@ -294,12 +296,12 @@ def _with_bar(work: Callable[[Bar], T], *, unit: str, title: str = "Measuring") 
 
 def _show(report: Report, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(report.as_dict()))
+        echo(json.dumps(report.as_dict()))
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from app.cli.terminal import Terminal
     from app.evaluation.metrics import BAND, MOTION_METRICS, STILL_METRICS
 
     names = [*STILL_METRICS, *(MOTION_METRICS if report.kind == "video" else ())]
@@ -313,7 +315,7 @@ def _show(report: Report, *, as_json: bool) -> None:
     )
 
     def row(title: str, scores: Scores, style: str = "") -> None:
-        table.add_row(title, *(_number(scores.get(name)) for name in names), style=style)
+        table.add_row(readable(title), *(_number(scores.get(name)) for name in names), style=style)
 
     for item in report.items:
         row(item.name, item.ours.scores)
@@ -324,7 +326,7 @@ def _show(report: Report, *, as_json: bool) -> None:
     if report.baseline_settings is not None:
         row("  plain", report.baseline_mean, "dim")
         row("ratio to plain", report.ratio, "bold")
-    console = Console()
+    console = Terminal()
     if not console.is_terminal:
         console.width = 160  # a file or a pipe has no width of its own
     console.print(table)

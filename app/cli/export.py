@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 
 @cli.command()
@@ -35,9 +36,8 @@ def export(
 
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
-    from rich.console import Console
-
     from app import places
+    from app.cli.terminal import Terminal
     from app.modnet import export as exporting
     from app.modnet.weights import load
     from app.outputs.read_files import Reading, refuse_to_overwrite
@@ -56,7 +56,7 @@ def export(
             *(Reading("a picture to compare on", path) for path in picture or ()),
         ],
     )
-    with Console(stderr=True).status("Exporting"):
+    with Terminal(stderr=True).status("Exporting"):
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
@@ -74,9 +74,9 @@ def export(
             "largest": made.largest,
             "mean": made.mean,
         }
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
         return
-    typer.echo(
+    echo(
         f"{made.paths[0]}: {made.runtime} gives torch's alpha within {made.largest:.1e} "
         f"({made.mean:.1e} in the mean) on {made.pictures} pictures."
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject
 
+from app.gui import scene_tools
 from app.gui.adapt_run import AdaptRun, End
 from app.gui.bridge import Bridge
 from app.gui.recording import videos_folder
+from app.gui.snapshot import UNFINISHED, pictures_folder
 from app.runtime.job import Job
+from app.system.temporary import remove_stale
 from app.weights import store
 
 if TYPE_CHECKING:
@@ -52,13 +56,7 @@ class AdaptWiring(QObject):
 
     def load(self) -> None:
         """What an earlier run could not delete, because it was killed, is deleted now."""
-
-        def sweep(_: object) -> None:
-            from app.training.take import remove_stale
-
-            remove_stale()
-
-        self._sweep = Job("delete stale recordings", sweep)
+        self._sweep = Job("delete stale pictures", lambda _: _remove_stale_pictures())
         self._sweep.start()
 
     def show_settings(self, live: LiveSettings) -> None:
@@ -156,6 +154,16 @@ class AdaptWiring(QObject):
             told = self.tr("{0}, adapted to you, is in use.").format(words)
             again = self.tr("Use the model from before")
             self._window.say("adapt", told, "info", again, self.use_before)
+
+
+def _remove_stale_pictures() -> None:
+    """Recordings that were learned from, and what was being written when the program was killed."""
+    remove_stale()
+    for folder, unfinished in ((scene_tools.folder(), ".*.part"), (pictures_folder(), UNFINISHED)):
+        for path in folder.glob(unfinished):
+            # What cannot be deleted now is deleted another time.
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _is_there(weights: str) -> bool:

@@ -27,7 +27,7 @@ from av.video.stream import VideoStream
 from typing_extensions import Self
 
 from app.errors import OutputError
-from app.outputs.audio import AudioTrack
+from app.outputs.audio import SourceSound
 from app.outputs.base import Picture
 from app.outputs.disk import (
     create,
@@ -338,9 +338,9 @@ class VideoFileOutput:
                 raise self._broken_off(error) from error
             self._retry_without_audio(error)
 
-    def _source_sound(self, container: OutputContainer) -> AudioTrack:
+    def _source_sound(self, container: OutputContainer) -> SourceSound:
         assert self._info.audio is not None
-        return AudioTrack(
+        return SourceSound(
             self._info.audio,
             container,
             copied=self._kind.copied_audio,

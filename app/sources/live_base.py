@@ -15,7 +15,7 @@ from pathlib import Path
 
 from app.errors import InputError
 from app.frames import Frame
-from app.registry import Registry
+from app.registry import Registry, name_in
 
 
 @dataclass(frozen=True)
@@ -101,12 +101,14 @@ def silence_of(spec: str) -> Silence:
 def create_live_source(spec: str) -> LiveSource:
     """A source, not yet open, from `NAME[:VALUE][,KEY=VALUE...]`, or from the path of a file.
 
+    `-` is standard input.
+
     Raises OptionError for a wrong option, and InputError where `spec` is neither a name nor
     anything that is there.
     """
-    if spec.partition(":")[0].strip() in live_sources.names():
+    if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
-    if not Path(spec).expanduser().exists():
+    if spec != "-" and not Path(spec).expanduser().exists():
         known = ", ".join(live_sources.names())
         raise InputError(
             f"There is no file and no source called {spec!r}. There are: {known}; "
