@@ -25,6 +25,7 @@ from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.memory import keep_freed
 from app.runtime.opencv import work_in_the_callers_thread
+from app.runtime.opening import Opening
 from app.subject.size_policy import SizePolicy
 from app.temporal.base import temporal_filters
 from app.weights import beside, eight_bit, statistics, store
@@ -184,7 +185,9 @@ def resolve_weights(settings: ChainSettings) -> store.WeightsFile | None:
 
 
 def open_chain_engine(
-    settings: ChainSettings, weights: store.WeightsFile | None
+    settings: ChainSettings,
+    weights: store.WeightsFile | None,
+    opening: Opening | None = None,
 ) -> AbstractContextManager[tuple[Engine, EngineInfo]]:
     """The engine that the settings name, and what it runs on; see `open_engine`."""
     stored = resolve_statistics(settings, weights)
@@ -205,6 +208,7 @@ def open_chain_engine(
             eight_bit_sha256=rounded.sha256 if rounded else "",
             scene=settings.one_scene and settings.norms in ("auto", "scene"),
         ),
+        opening,
     )
 
 

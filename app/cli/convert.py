@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -80,12 +78,10 @@ def convert(
         rate=fps,
         force=force,
     )
-    # Being told to end is like Ctrl-C: the file is closed and can be played.
-    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     announced = False
     lines = ProgressLines(echo) if progress_json else None
-    with progress_bar(f"{input} → {output}") as bar:
+    with progress_bar(f"{input} → {output}", silent=progress_json) as bar:
 
         def advance(now: Conversion) -> None:
             nonlocal announced
@@ -110,10 +106,6 @@ def convert(
         rate = conversion.frames_out / seconds
         frames = "1 frame" if conversion.frames_out == 1 else f"{conversion.frames_out} frames"
         echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _what_runs(conversion: Conversion) -> str:

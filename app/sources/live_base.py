@@ -62,6 +62,12 @@ class LiveSource:
         """Frames a second as promised, None where unknown. Known after `open()`."""
         return None
 
+    def check(self) -> None:
+        """Raises InputError where it names a file that is not there. Opens nothing.
+
+        A device may be plugged in later, so it is not looked for.
+        """
+
     def open(self) -> None:
         """Raises SourceLost or InputError. `close()` follows also when this raised."""
         raise NotImplementedError

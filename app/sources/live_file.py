@@ -151,6 +151,11 @@ class File(_Played):
         path = options.path.expanduser()
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
+        self._path = path
+
+    def check(self) -> None:
+        if str(self._path) != "-" and not os.path.exists(self._path):
+            raise InputError(f"There is no file {self._path}; check the name.")
 
 
 @live_sources.register("demo", title="Demo clip")
