@@ -42,10 +42,16 @@ def test_only_the_user_enters_it_whatever_the_umask_is() -> None:
 
 
 def test_it_goes_when_the_body_raises() -> None:
-    with pytest.raises(KeyboardInterrupt), temporary_folder("evaluate") as folder:
-        (folder / "picture.png").write_bytes(b"x")
-        raise KeyboardInterrupt
-    assert not folder.exists()
+    made: list[Path] = []
+
+    def work() -> None:
+        with temporary_folder("evaluate") as folder:
+            made.append(folder)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert not made[0].exists()
 
 
 def test_the_next_start_of_any_command_deletes_what_a_killed_process_left(
