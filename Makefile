@@ -22,7 +22,7 @@ define set_up
 endef
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run demo test lint types check fuzz audit soak format clean
+.PHONY: help setup setup-dev run demo test lint types check fuzz audit soak soak-devices format clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -69,6 +69,9 @@ audit: setup-dev ## Look the pinned packages up in the database of known vulnera
 
 soak: setup-dev ## Run what takes longer than a suite should
 	$(PYTEST) -m soak -s $(ARGS)
+
+soak-devices: setup-dev ## Run the tests with real video devices, in a virtual machine (Debian on x86-64)
+	$(PY) -m tests.devices $(ARGS)
 
 format: setup-dev ## Mend the style
 	$(PY) -m ruff format .

@@ -1,8 +1,7 @@
 """Mattecam's entry: `python main.py --help` lists what it does."""
 
-import sys
-
 from app.cli import main
+from app.system.leaving import run_and_leave
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run_and_leave(main)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 if TYPE_CHECKING:
     from app.training.adapt import Progress
@@ -66,6 +67,8 @@ def adapt(
     is written.
     """
     from app import places
+    from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
+    from app.sources.open import file_read
     from app.training import adapt_job
     from app.training.adapt import Progress
     from app.weights import store
@@ -73,12 +76,18 @@ def adapt(
     signal.signal(signal.SIGTERM, _interrupt)
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
+    live = source.partition(":")[0] == "camera"
+    chosen = store.resolve(weights or store.DEFAULT)
+    refuse_to_overwrite(
+        [target, *(files_in(show_in, (".jpg",)) if show_in is not None else ())],
+        [
+            Reading("the file of the weights", chosen.path),
+            *([] if live else [Reading("the clip itself", file_read(source))]),
+        ],
+    )
     with _shown(as_lines=progress_json) as show:
         show(Progress("Reading", 0.0))
-        if source.partition(":")[0] == "camera":
-            frames = adapt_job.record(source, progress=show)
-        else:
-            frames = adapt_job.read(source)
+        frames = adapt_job.record(source, progress=show) if live else adapt_job.read(source)
         outcome = adapt_job.run(
             frames,
             target,
@@ -92,23 +101,24 @@ def adapt(
         )
     if as_json:
         told = {"steps": outcome.steps, "weights": str(target) if outcome.kept else None}
-        typer.echo(json.dumps({**outcome.as_json(), **told}))
+        echo(json.dumps({**outcome.as_json(), **told}))
     elif outcome.kept:
         listed = store.find_imported(target.stem)
         name = target.stem if listed is not None and listed.samefile(target) else target
-        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
+        echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
     else:
-        typer.echo(f"Dropped: {outcome.reason} The model stays as it was.")
+        echo(f"Dropped: {outcome.reason} The model stays as it was.")
 
 
 @contextmanager
 def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
     """A bar on stderr, or lines of JSON on stdout for the program that started this one."""
-    from rich.console import Console
     from rich.progress import BarColumn, TextColumn
     from rich.progress import Progress as Bar
 
-    console = Console(stderr=True)
+    from app.cli.terminal import Terminal
+
+    console = Terminal(stderr=True)
     hidden = as_lines or not console.is_terminal
     next_line, said = 0.0, ""
 
@@ -130,9 +140,13 @@ def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
             next_line, said = now + _EVERY, done.what
             seconds = None if left is None else round(left, 1)
             line = {"what": done.what, "share": round(done.share, 4), "seconds_left": seconds}
-            typer.echo(json.dumps(line))
+            echo(json.dumps(line))
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[left]}"),
+    )
     with Bar(*columns, console=console, disable=hidden) as bar:
         task = bar.add_task("Reading", total=1.0, left="")
         yield show

@@ -13,6 +13,7 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def convert(
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     announced = False
-    lines = ProgressLines(typer.echo) if progress_json else None
+    lines = ProgressLines(echo) if progress_json else None
     with progress_bar(f"{input} → {output}") as bar:
 
         def advance(now: Conversion) -> None:
@@ -103,12 +104,12 @@ def convert(
             raise
     seconds = time.monotonic() - started
     if as_json:
-        typer.echo(json.dumps(_report(conversion, seconds)))
+        echo(json.dumps(_report(conversion, seconds)))
     else:
         skipped = f", {conversion.skipped} could not be decoded" if conversion.skipped else ""
         rate = conversion.frames_out / seconds
         frames = "1 frame" if conversion.frames_out == 1 else f"{conversion.frames_out} frames"
-        typer.echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.")
+        echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.")
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

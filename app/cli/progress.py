@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from app.plain_text import readable
+
 
 class Bar(Protocol):
     def __call__(self, done: int, total: int | None) -> None:
@@ -20,7 +22,6 @@ class Bar(Protocol):
 @contextmanager
 def progress_bar(title: str, *, unit: str = "frames") -> Iterator[Bar]:
     """A bar with the rate and the time left. Writes nothing where stderr is no terminal."""
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -32,21 +33,23 @@ def progress_bar(title: str, *, unit: str = "frames") -> Iterator[Bar]:
     )
     from rich.text import Text
 
+    from app.cli.terminal import Terminal, plain
+
     class RateColumn(ProgressColumn):
         def render(self, task: Task) -> Text:
             speed = task.finished_speed or task.speed
             return Text("" if speed is None else f"{speed:.1f} {unit}/s")
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         RateColumn(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(title, total=None)
+        task = progress.add_task(readable(title), total=None)
 
         class _Bar:
             def __call__(self, done: int, total: int | None) -> None:
@@ -55,6 +58,6 @@ def progress_bar(title: str, *, unit: str = "frames") -> Iterator[Bar]:
                 progress.update(task, completed=done, total=known)
 
             def say(self, sentence: str) -> None:
-                console.print(Text(sentence), soft_wrap=True)
+                console.print(plain(sentence), soft_wrap=True)
 
         yield _Bar()

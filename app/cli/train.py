@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 
 @cli.command()
@@ -23,17 +24,17 @@ def train(
     A run that was stopped goes on where it ended. Several processes: torchrun --nproc-per-node 2
     main.py train CONFIG.toml
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from app.cli.terminal import Terminal
     from app.training import config as configs
     from app.training import trainer
     from app.training.progress import Progress as Done
 
     told = configs.read(config)
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     bar = Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.completed}/{task.total}"),
         TimeRemainingColumn(),
@@ -60,6 +61,6 @@ def train(
 
         best = trainer.run(told, show)
     if as_json:
-        typer.echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
+        echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
     else:
-        typer.echo(f"{best}; to use it: --weights {best}, or: python main.py weights import {best}")
+        echo(f"{best}; to use it: --weights {best}, or: python main.py weights import {best}")

@@ -28,6 +28,7 @@ from app.modnet import file_formats, state_dict
 from app.modnet.backbone import backbones
 from app.modnet.network import ContextBlock, MODNet
 from app.modnet.state_dict import State
+from app.outputs.read_files import Reading, refuse_to_overwrite
 from app.weights import manifest, store
 
 # Only training uses these two, and exports for inference leave them out.
@@ -133,6 +134,7 @@ def import_file(file: Path, *, name: str | None = None, force: bool = False) -> 
         store.place_released(entry, file)
         return entry.name
     name = _free_name(file, name, force=force)
+    refuse_to_overwrite([store.imported_path(name)], [Reading("the file itself", file)])
     loaded = load(file)
     described = {key: loaded.metadata[key] for key in _DESCRIPTION if key in loaded.metadata}
     if entry is not None:

@@ -20,13 +20,14 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from typing_extensions import Self
 
 from app.errors import OutputError
-from app.outputs.audio import AudioTrack
+from app.outputs.audio import SourceSound
 from app.outputs.base import Picture
 from app.outputs.disk import (
     create,
@@ -219,7 +220,7 @@ class VideoFileOutput:
         try:
             if self._audio is not None:
                 self._audio.advance(captured_at)
-            container.mux(stream.encode(frame))
+            container.mux(self._timed(stream.encode(frame)))
         except av.error.FFmpegError as error:
             raise self._broken_off(error) from error
         self._last_ticks = ticks
@@ -246,7 +247,7 @@ class VideoFileOutput:
             self._discard()
             return
         try:
-            container.mux(stream.encode(None))
+            container.mux(self._timed(stream.encode(None)))
             if self._audio is not None:
                 end = float(self._last_ticks * self._time_base) if cut_short else None
                 self._audio.finish(end)
@@ -255,6 +256,13 @@ class VideoFileOutput:
         self._close()
         if self._failure is not None:
             raise self._broken_off(self._failure)
+
+    def _timed(self, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+        """The last frame is shown as long as the source says; any other until the next comes."""
+        if self._info.last_shown is not None:
+            for packet in packets:
+                packet.duration = round(Fraction(self._info.last_shown) / packet.time_base)
+        return packets
 
     def _close(self) -> None:
         """Writes the trailer and lets everything go. An error is remembered, not raised."""
@@ -330,9 +338,9 @@ class VideoFileOutput:
                 raise self._broken_off(error) from error
             self._retry_without_audio(error)
 
-    def _source_sound(self, container: OutputContainer) -> AudioTrack:
+    def _source_sound(self, container: OutputContainer) -> SourceSound:
         assert self._info.audio is not None
-        return AudioTrack(
+        return SourceSound(
             self._info.audio,
             container,
             copied=self._kind.copied_audio,

@@ -10,11 +10,11 @@ A new one is one file in `app/sources` that registers itself:
 
 from __future__ import annotations
 
-from pathlib import Path
+import os
 
 from app.errors import InputError
 from app.frames import Frame
-from app.registry import Registry
+from app.registry import Registry, name_in
 
 
 class LiveSource:
@@ -45,6 +45,12 @@ class LiveSource:
     def rate(self) -> float | None:
         """Frames a second as promised, None where unknown. Known after `open()`."""
         return None
+
+    def check(self) -> None:
+        """Raises InputError where it names a file that is not there. Opens nothing.
+
+        A device may be plugged in later, so it is not looked for.
+        """
 
     def open(self) -> None:
         """Raises SourceLost or InputError. `close()` follows also when this raised."""
@@ -78,12 +84,14 @@ live_sources: Registry[LiveSource] = Registry("source", "app.sources")
 def create_live_source(spec: str) -> LiveSource:
     """A source, not yet open, from `NAME[:VALUE][,KEY=VALUE...]`, or from the path of a file.
 
+    `-` is standard input.
+
     Raises OptionError for a wrong option, and InputError where `spec` is neither a name nor
     anything that is there.
     """
-    if spec.partition(":")[0].strip() in live_sources.names():
+    if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
-    if not Path(spec).expanduser().exists():
+    if spec != "-" and not os.path.exists(os.path.expanduser(spec)):
         known = ", ".join(live_sources.names())
         raise InputError(
             f"There is no file and no source called {spec!r}. There are: {known}; "

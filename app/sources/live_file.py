@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -72,7 +73,7 @@ class _Played(LiveSource):
             self._began, self._first = now, frame.captured_at
         elif self._in_loop == 0:
             # The last frame of the loop before is shown as long as the others are.
-            self._began, self._first = self._due + self._interval(), frame.captured_at
+            self._began, self._first = self._due + self._last_interval(), frame.captured_at
         self._due = self._began + frame.captured_at - self._first
         self._own = frame.captured_at
         if now - self._due > _LATEST:
@@ -83,7 +84,8 @@ class _Played(LiveSource):
             if self._interrupted:
                 return None
         # The decoder's own memory goes back to it here, in the thread that took it.
-        played = Frame(self._pool.copy(frame.rgb), self._index, time.monotonic())
+        rgb = self._pool.copy(frame.rgb)
+        played = Frame(rgb, self._index, time.monotonic(), rgba=frame.rgba)
         self._index += 1
         self._in_loop += 1
         return played
@@ -110,10 +112,11 @@ class _Played(LiveSource):
             raise InputError(f"{self._text} has no frame that can be decoded.")
         return frame
 
-    def _interval(self) -> float:
-        """Seconds from one frame to the next, on average."""
+    def _last_interval(self) -> float:
+        """Seconds that the last frame is shown; as long as the others are, where it is not said."""
         assert self._source is not None
-        return float(1 / self._source.info.rate)
+        info = self._source.info
+        return float(1 / info.rate) if info.last_shown is None else info.last_shown
 
 
 @live_sources.register("file", title="File")
@@ -133,9 +136,14 @@ class File(_Played):
 
     def __init__(self, options: Options) -> None:
         # "./demo" is the file, "demo" would be the clip that comes with the program.
-        path = options.path.expanduser()
+        path = Path(os.path.expanduser(options.path))
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
+        self._path = path
+
+    def check(self) -> None:
+        if str(self._path) != "-" and not os.path.exists(self._path):
+            raise InputError(f"There is no file {self._path}; check the name.")
 
 
 @live_sources.register("demo", title="Demo clip")

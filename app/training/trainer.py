@@ -21,6 +21,7 @@ from torch.nn.parallel import DistributedDataParallel
 from app.errors import UsageError
 from app.modnet import weights
 from app.modnet.network import MODNet
+from app.outputs.read_files import refuse_to_overwrite
 from app.training import board, checkpoint, data, heads, material, objectives, running_mean
 from app.training.config import TrainingConfig
 from app.training.processes import Processes, started
@@ -40,6 +41,9 @@ def run(config: TrainingConfig, progress: Callable[[Progress], None] = lambda do
     """
     if config.tensorboard:
         board.check()
+    refuse_to_overwrite(
+        [config.out / name for name in (BEST, CHECKPOINT, HISTORY)], config.files_read()
+    )
     with started(config.device) as processes, contextlib.ExitStack() as stack:
         going = _Run(config, processes)
         show: board.Show | None = None
