@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InputError, UsageError
 from app.outputs.read_files import Reading
+from app.system.text import printable
 from app.weights import store
 
 if sys.version_info >= (3, 11):
@@ -147,12 +149,18 @@ def read(path: Path) -> TrainingConfig:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"There is no file {path}; check the name.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:  # UnicodeDecodeError, or a NUL byte in the name
+        raise InputError(f"{path} cannot be read as text: {error}.") from error
     try:
-        config = TrainingConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from None
+        table = tomllib.loads(text)
+    # The parser's contract: a table, or the text is no TOML. It raises TOMLDecodeError,
+    # RecursionError and, for large numbers, ValueError.
+    except Exception as error:
+        raise UsageError(f"{path} is no TOML: {printable(str(error))}.") from error
+    try:
+        config = TrainingConfig.model_validate(table)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg'].rstrip('.')}" for one in error.errors()
@@ -177,15 +185,15 @@ def read(path: Path) -> TrainingConfig:
 
 def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     def paths(some: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(folder / path.expanduser() for path in some)
+        return tuple(folder / os.path.expanduser(path) for path in some)
 
     def near(name: str | None) -> str | None:
         """A name stays one; a file that lies by the configuration is found there."""
         beside = folder / name if name else folder
-        return str(beside) if name and beside.is_file() else name
+        return str(beside) if name and os.path.isfile(beside) else name
 
     changes: dict[str, object] = {
-        "out": folder / config.out.expanduser(),
+        "out": folder / os.path.expanduser(config.out),
         "weights": near(config.weights),
         "backbone": near(config.backbone),
     }
