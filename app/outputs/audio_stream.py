@@ -177,7 +177,8 @@ class _Encoder:
         self._output = output
         context = to.codec_context
         self._rate = context.sample_rate
-        self._format = context.format.name
+        # Packed: PyAV reads past the planes of a planar frame of eight channels.
+        self._format = context.format.packed.name
         self._layout = context.layout.name
         self._resampler: AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
@@ -219,7 +220,8 @@ class _Encoder:
             rest = part.samples - late
             if rest <= 0:
                 return
-            part = _samples_like(part, np.ascontiguousarray(_channels(part)[:, late:]))
+            channels = part.layout.nb_channels
+            part = _like(part, np.ascontiguousarray(part.to_ndarray()[:, late * channels :]))
         elif -late > _TOLERANCE * self._rate:
             if -late > _LONGEST_SILENCE * self._rate:
                 raise ValueError("its clock is broken")
@@ -227,11 +229,11 @@ class _Encoder:
         self._encode(part)
 
     def _silence(self, like: AudioFrame, samples: int) -> None:
-        channels = _channels(like)
+        dtype = like.to_ndarray().dtype
         while samples > 0:
             block = min(samples, self._rate)
-            quiet = np.zeros((channels.shape[0], block), channels.dtype)
-            self._encode(_samples_like(like, quiet))
+            quiet = np.zeros((1, block * like.layout.nb_channels), dtype)
+            self._encode(_like(like, quiet))
             samples -= block
 
     def _encode(self, frame: AudioFrame) -> None:
@@ -241,18 +243,9 @@ class _Encoder:
         self._output.mux(self._to.encode(frame))
 
 
-def _channels(frame: AudioFrame) -> npt.NDArray[Any]:
-    """(channels, samples), also of a packed frame."""
-    values = frame.to_ndarray()
-    if frame.format.is_planar:
-        return values
-    return np.ascontiguousarray(values.reshape(-1, frame.layout.nb_channels).T)
-
-
-def _samples_like(frame: AudioFrame, channels: npt.NDArray[Any]) -> AudioFrame:
-    if not frame.format.is_planar:
-        channels = np.ascontiguousarray(channels.T).reshape(1, -1)
-    made = AudioFrame.from_ndarray(channels, frame.format.name, frame.layout.name)
+def _like(frame: AudioFrame, samples: npt.NDArray[Any]) -> AudioFrame:
+    """Other samples, (1, N * channels), in the form of a packed frame."""
+    made = AudioFrame.from_ndarray(samples, frame.format.name, frame.layout.name)
     made.sample_rate = frame.sample_rate
     return made
 
