@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import cli
+
+if TYPE_CHECKING:
+    from app.training.choice import Verdict
 
 
 @cli.command()
@@ -18,7 +21,7 @@ def train(
         bool, typer.Option("--json", help="One line of JSON on stdout at the end.")
     ] = False,
 ) -> None:
-    """Train MODNet as the paper does: supervised, self-supervised (SOC), or distilled.
+    """Train MODNet: on composites, self-supervised (SOC), or distilled.
 
     A run that was stopped goes on where it ended. Several processes: torchrun --nproc-per-node 2
     main.py train CONFIG.toml
@@ -58,8 +61,21 @@ def train(
                     soft_wrap=True,
                 )
 
-        best = trainer.run(told, show)
+                if done.verdict is not None:
+                    console.print(f"  {compared(done.verdict)}", soft_wrap=True)
+
+        best = trainer.run(told, show, lambda text: console.print(f"{text}.", soft_wrap=True))
     if as_json:
         typer.echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
     else:
         typer.echo(f"{best}; to use it: --weights {best}, or: python main.py weights import {best}")
+
+
+def compared(verdict: Verdict) -> str:
+    """One line: each kind's error relative to the reference's, and the worst item."""
+    kinds = ", ".join(f"{name} {ratio:.2f}" for name, ratio in verdict.kinds.items())
+    name, ratio = verdict.worst
+    return (
+        f"To the reference: {verdict.mean:.3f} ({kinds}); worst {name} {ratio:.2f}; "
+        f"{verdict.worse} items more than 15% worse."
+    )
