@@ -30,6 +30,8 @@ Evidence = npt.NDArray[np.uint8]  # (H, W, 2): for S, and for F and D; 255 is fu
 _EVERY, _AT = 3, 1
 # Of the picture's short side: how far a hard segmentation is unsure to both sides of its edge.
 _BINARY_BAND = 0.015
+# Of the largest one's area: smaller parts of an agreed matte are doubted.
+_ISLAND = 0.25
 # From this alpha on a picture's own color is the person's.
 _SURE = 250
 
@@ -205,7 +207,7 @@ def read_file(file: PictureFile, longest: int) -> Picture:
     evidence: Evidence | None = None
     if file.kind == "agreed":
         alpha, doubt = _read_agreed(file.alpha)
-        sure = 255 - doubt
+        sure = np.where(_islands(alpha), 0, 255 - doubt).astype(np.uint8)
         evidence = np.dstack([sure, sure])
     else:
         alpha = read_alpha(file.alpha)
@@ -233,6 +235,15 @@ def _read_agreed(path: Path) -> tuple[Alpha8, Alpha8]:
     if stored is None:
         raise InputError(f"{path} is damaged; remove it, and it is made again.")
     return np.ascontiguousarray(stored[..., 0]), np.ascontiguousarray(stored[..., 1])
+
+
+def _islands(alpha: Alpha8) -> npt.NDArray[np.bool_]:
+    """What is opaque apart from the person, and much smaller: no look can tell what it is."""
+    count, labels, stats, _ = cv2.connectedComponentsWithStats((alpha > 127).astype(np.uint8))
+    areas = stats[1:count, cv2.CC_STAT_AREA]
+    small = [1 + index for index, area in enumerate(areas) if area < _ISLAND * max(areas)]
+    found = np.isin(labels, small).astype(np.uint8)
+    return np.asarray(cv2.dilate(found, np.ones((7, 7), np.uint8)) > 0)
 
 
 def _filled(rgba: Bytes, sure: int) -> RGBA:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -139,3 +140,16 @@ def test_a_still_without_alpha_is_told(tmp_path: Path) -> None:
     Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(tmp_path / "a.png")
     with pytest.raises(InputError, match="no alpha channel"):
         read_file(PictureFile(tmp_path / "a.png"), 64)
+
+
+def test_an_island_in_an_agreed_matte_is_doubted(tmp_path: Path) -> None:
+    alpha = np.zeros((200, 200), np.uint8)
+    alpha[60:, 40:120] = 255
+    alpha[10:30, 150:170] = 255
+    Image.fromarray(np.dstack([alpha] * 3)).save(tmp_path / "a.jpg")
+    cv2.imwrite(str(tmp_path / "a.png"), np.dstack([alpha, 0 * alpha, 0 * alpha]))
+    files = PictureFile(tmp_path / "a.jpg", tmp_path / "a.png", "agreed")
+    evidence = read_file(files, 400).evidence
+    assert evidence is not None
+    assert (evidence[8:32, 148:172] == 0).all()
+    assert (evidence[50:, 30:130] == 255).all()
