@@ -79,7 +79,7 @@ def create_background(spec: str) -> Background:
     # A name wins over a file that is called the same; `./blur` is the file. "C:\x.jpg" is no name.
     if name in backgrounds.names():
         return backgrounds.create_from_spec(spec)
-    path = Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))
+    path = _path_in(spec)
     for entry in backgrounds.entries():
         if entry.factory.reads(path):
             return backgrounds.create_from_spec(f"{entry.name}:{spec}")
@@ -100,3 +100,15 @@ def shows_room(spec: str) -> bool:
         return create_background(spec).shows_room
     except MattecamError:
         return False
+
+
+def background_files(spec: str) -> list[Path]:
+    """The files that the background of `spec` reads. Raises OptionError for a wrong option."""
+    if spec.partition(":")[0].strip() in backgrounds.names():
+        return backgrounds.paths_in(spec)
+    return [_path_in(spec)]
+
+
+def _path_in(spec: str) -> Path:
+    """The path of a bare `beach.jpg,fit=contain`."""
+    return Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))

@@ -85,8 +85,16 @@ def bench(
     from app.bench.compare import compare
     from app.bench.grid import cells
     from app.bench.job import Job
+    from app.chain import files_read
     from app.cli.progress import progress_bar
+    from app.outputs.read_files import Reading, refuse_to_overwrite
+    from app.sources.open import file_read
 
+    pages = [path for path in (plot, write) if path is not None]
+    refuse_to_overwrite(
+        [*pages, *(path.with_suffix(".svg") for path in pages)],
+        [Reading("the input itself", file_read(input)), *files_read(chain)],
+    )
     job = Job(
         input,
         frames,

@@ -17,6 +17,7 @@ from app.errors import UsageError
 from app.plain_text import readable
 
 if TYPE_CHECKING:
+    from app.chain import ChainSettings
     from app.cli.progress import Bar
     from app.evaluation.metrics import Scores
     from app.evaluation.report import Report
@@ -71,6 +72,7 @@ def images(
 
     if contact_sheet is not None:
         check_picture_path(contact_sheet, what="A contact sheet")
+    _keep_what_is_read(folder, chain, contact_sheet)
     conditions = Conditions(protocol=_protocol(protocol), baseline=baseline)
     stills = find_stills(folder)
     report = _with_bar(
@@ -129,6 +131,7 @@ def video(
     for path, what in ((contact_sheet, "A contact sheet"), (curve, "A curve")):
         if path is not None:
             check_picture_path(path, what=what)
+    _keep_what_is_read(folder, chain, contact_sheet, curve)
     if fps is not None and not 0.001 <= fps <= 1000:
         raise UsageError("--fps must lie between 0.001 and 1000.")
     conditions = Conditions(
@@ -230,6 +233,7 @@ def tables(
 
     if not data.is_dir():
         raise InputError(f"There is no folder {data}; check the name.")
+    _keep_what_is_read(data, ChainSettings(weights=weights or store.DEFAULT), output)
     arguments = "" if weights is None else f" --weights {weights}"
     arguments += "" if output is None else f" -o {output}"
     page = _with_bar(
@@ -254,6 +258,16 @@ def tables(
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
+
+
+def _keep_what_is_read(folder: Path, chain: ChainSettings, *writes: Path | None) -> None:
+    """Raises UsageError where one of `writes` is a file that is measured, or of the chain."""
+    from app.chain import files_read
+    from app.outputs.read_files import Reading, refuse_to_overwrite
+
+    written = [path for path in writes if path is not None]
+    if written:
+        refuse_to_overwrite(written, [Reading("what is measured", folder), *files_read(chain)])
 
 
 def _protocol(name: str) -> Protocol:

@@ -37,9 +37,10 @@ def export(
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
     from app import places
-    from app.cli.terminal import Terminal
+    from app.cli.progress import progress_bar
     from app.modnet import export as exporting
     from app.modnet.weights import load
+    from app.outputs.read_files import Reading, refuse_to_overwrite
     from app.sources.open import open_source
     from app.sources.pictures import read_picture
     from app.weights import store
@@ -47,15 +48,24 @@ def export(
     chosen = store.resolve(weights or store.DEFAULT)
     known = exporting.FORMATS.get(form)
     suffix = known.suffix if known is not None else ""
-    with Terminal(stderr=True).status("Exporting"):
+    target = out or Path(f"{Path(chosen.name).stem}{suffix}")
+    refuse_to_overwrite(
+        exporting.files_written(target, form),
+        [
+            Reading("the file of the weights", chosen.path),
+            *(Reading("a picture to compare on", path) for path in picture or ()),
+        ],
+    )
+    with progress_bar(f"Exporting {chosen.name}", unit="comparisons") as bar:
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
             load(chosen.path).network,
-            out or Path(f"{Path(chosen.name).stem}{suffix}"),
+            target,
             form=form,
             pictures=[*(read_picture(path) for path in picture or ()), *pictures],
             force=force,
+            progress=bar,
         )
     if as_json:
         told = {
