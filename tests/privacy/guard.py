@@ -169,6 +169,11 @@ def _strace() -> Sequence[str]:
         return words if _works([*words, "-o", f"{folder}/t", "true"]) else ()
 
 
+def is_cut_off() -> bool:
+    """Whether the program runs without a network."""
+    return bool(_without_network())
+
+
 def traces() -> bool:
     """Whether native code is watched, too."""
     return bool(_strace())

@@ -16,7 +16,7 @@ from PIL import Image
 
 from app import stored
 from app.cli import _register_commands, cli
-from tests.privacy.guard import Installation, Seen, User, traces
+from tests.privacy.guard import Installation, Seen, User, is_cut_off, traces
 from tests.training.runs import written
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -143,6 +143,19 @@ def test_what_takes_longer_connects_to_nobody_either(
     seen = installation.run(user, *LONGER[name])
     assert seen.code == 0, seen.out + seen.err
     check(installation, user, seen)
+
+
+def test_only_fetch_connects_and_without_a_network_it_says_so(
+    installation: Installation, user: User
+) -> None:
+    if not is_cut_off():
+        pytest.skip("there is no network namespace here, and nothing is to be downloaded")
+    seen = installation.run(user, *CONNECTS.split(), "modnet-webcam")
+    assert seen.code == 1
+    assert seen.network, "the guard missed it"
+    assert "huggingface.co" in " ".join(seen.network)
+    assert installation.unknown(user, seen) == []
+    assert "Traceback" not in seen.err
 
 
 def test_the_guard_sees_what_openvino_does_by_itself(

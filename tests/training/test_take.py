@@ -108,6 +108,19 @@ def test_a_recording_is_moved_where_it_is_kept_and_nothing_is_overwritten(tmp_pa
     assert [int(read_picture(place / "00000.jpg").mean()) for place in places] == [10, 200]
 
 
+@pytest.mark.skipif(os.name != "posix", reason="Windows has other rights")
+def test_a_recording_that_is_kept_stays_private(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        recorded = Take()
+        recorded.add(picture())
+        place = recorded.keep(tmp_path / "Videos" / "me")
+    finally:
+        os.umask(before)
+    assert place.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in place.iterdir()} == {0o600}
+
+
 def test_a_recording_that_cannot_be_kept_stays_where_it_was(tmp_path: Path) -> None:
     recorded = Take()
     recorded.add(picture())
