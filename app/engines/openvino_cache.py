@@ -20,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from app import places
 from app.system.checked_files import FileDamaged, read_checked, write_checked
+from app.system.files import make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,7 @@ def _held(name: str, *, wait: float = 10.0) -> Iterator[bool]:
 def _acquire(name: str, *, wait: float = 0.0) -> FileLock | None:
     """None where the cache folder takes no locks. Raises Timeout where another process holds it."""
     try:
-        cache_folder().mkdir(parents=True, exist_ok=True)
+        make_private_folder(cache_folder())
         lock = FileLock(cache_folder() / name, timeout=wait)
         lock.acquire()
     except Timeout:
