@@ -115,3 +115,27 @@ def test_the_settings_of_that_window_are_private(start: Start, environment: dict
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
     folders = [config, *(path for path in config.rglob("*") if path.is_dir())]
     assert {stat.S_IMODE(path.stat().st_mode) for path in folders} == {0o700}
+
+
+def test_a_start_deletes_what_a_killed_one_was_writing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.gui import adapt_wiring, scene_tools
+
+    pictures = tmp_path / "Pictures"
+    monkeypatch.setattr(adapt_wiring, "pictures_folder", lambda: pictures)
+    unfinished = [
+        scene_tools.folder() / ".clean-plate-0123456789ab.png-x1y2z3a4.part",
+        pictures / ".Mattecam 2026-12-01 14-00-00.png-x1y2z3a4.part",
+    ]
+    others = [
+        scene_tools.folder() / "clean-plate-0123456789ab.png",
+        pictures / "Mattecam 2026-12-01 14-00-00.png",
+        pictures / ".somebody.part",
+    ]
+    for path in (*unfinished, *others):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"a picture")
+    adapt_wiring._remove_stale_pictures()
+    assert not any(path.exists() for path in unfinished)
+    assert all(path.exists() for path in others)

@@ -12,8 +12,10 @@ import sys
 import threading
 
 _FOLDER = os.environ.get("MATTECAM_AUDIT", "")
-# Seconds after which this process, but none that it starts, gets SIGTERM.
+# So many seconds after a file with this in its path was opened for writing, this process, but none
+# that it starts, gets SIGTERM.
 _ENDS_AFTER = os.environ.pop("MATTECAM_AUDIT_ENDS_AFTER", "")
+_ENDS_AT = os.environ.pop("MATTECAM_AUDIT_ENDS_AT", "")
 _NAMES = frozenset(
     (
         "ftplib.connect",
@@ -58,6 +60,8 @@ def _hook(event, arguments):
         if not (flags & _WRITES if isinstance(flags, int) else set(mode or "") & set("wax+")):
             return
         arguments = (path,)
+        if _ENDS_AT and _ENDS_AT in str(path):
+            _end_soon()
     _busy = True
     try:
         line = json.dumps(
@@ -91,13 +95,13 @@ def _told(argument):
     return type(argument).__name__
 
 
-def _end():
-    os.kill(os.getpid(), signal.SIGTERM)
+def _end_soon():
+    global _ENDS_AT
+    _ENDS_AT = ""
+    timer = threading.Timer(float(_ENDS_AFTER), os.kill, (os.getpid(), signal.SIGTERM))
+    timer.daemon = True
+    timer.start()
 
 
 if _FOLDER:
     sys.addaudithook(_hook)
-if _ENDS_AFTER:
-    _timer = threading.Timer(float(_ENDS_AFTER), _end)
-    _timer.daemon = True
-    _timer.start()
