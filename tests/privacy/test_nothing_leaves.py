@@ -28,7 +28,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "--help": ("--help",),
     "devices": ("devices",),
     "doctor": ("doctor",),
-    "convert": ("convert", "clip.mp4", "-o", "out.mp4", "--size", "64x64"),
+    "convert": (*("convert", "clip.mp4", "-o", "out.mp4", "--size", "64x64", "--norms", "exact"),),
     "live": (
         *("live", "--source", "clip.mp4", "--output", "null", "--seconds", "1"),
         *("--engine", "null", "--record", "recorded.mp4", "--background", "color"),
