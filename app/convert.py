@@ -8,14 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from app.chain import ChainSettings, open_chain
+from app.chain import ChainSettings, files_read, open_chain
 from app.errors import InputError
 from app.flow import StageTimes, run
 from app.frames import Frame
 from app.outputs.base import Picture
 from app.outputs.open import open_output
+from app.outputs.read_files import Reading
 from app.sources.base import Source
-from app.sources.open import open_source
+from app.sources.open import file_read, open_source
 from app.views import View, channels, output_size, show
 
 
@@ -67,7 +68,7 @@ class Conversion:
                 info=info,
                 channels=kind,
                 force=self.force,
-                source=Path(self.input),
+                reads=[Reading("the input itself", file_read(self.input)), *files_read(settings)],
                 stem=source.stem,
                 format_name=self.format,
             )

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError
 from app.outputs.pipes import STANDARD_OUTPUT
 
@@ -93,12 +92,10 @@ def convert(
         raise UsageError(
             "Standard output is the video's (-o -); leave --json and --progress-json out."
         )
-    # Being told to end is like Ctrl-C: the file is closed and can be played.
-    signal.signal(signal.SIGTERM, _interrupt)
     started = time.monotonic()
     announced = False
-    lines = ProgressLines(typer.echo) if progress_json else None
-    with progress_bar(f"{input} → {output}") as bar:
+    lines = ProgressLines(echo) if progress_json else None
+    with progress_bar(f"{input} → {output}", silent=progress_json) as bar:
 
         def advance(now: Conversion) -> None:
             nonlocal announced
@@ -117,16 +114,12 @@ def convert(
             raise
     seconds = time.monotonic() - started
     if as_json:
-        typer.echo(json.dumps(_report(conversion, seconds)))
+        echo(json.dumps(_report(conversion, seconds)))
     else:
         skipped = f", {conversion.skipped} could not be decoded" if conversion.skipped else ""
         rate = conversion.frames_out / seconds
         frames = "1 frame" if conversion.frames_out == 1 else f"{conversion.frames_out} frames"
-        typer.echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.", err=to_stdout)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.", err=to_stdout)
 
 
 def _what_runs(conversion: Conversion) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.errors import OptionError, OutputError, OutputExists, UsageError
 from app.outputs.base import Channels, Output
 from app.outputs.pipes import STANDARD_OUTPUT, is_stream
+from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
 from app.sources.base import SourceInfo
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov")
@@ -23,7 +24,7 @@ def open_output(
     info: SourceInfo,
     channels: Channels = "rgb",
     force: bool = False,
-    source: Path | None = None,
+    reads: Sequence[Reading] = (),
     stem: Callable[[int], str] | None = None,
     quality: int = 18,
     preset: str = "superfast",
@@ -37,7 +38,7 @@ def open_output(
 
     size: (width, height) of the pictures that will come. info: of the entered source.
     channels: what they hold; `rgba` needs an ending that can carry alpha.
-    source: the input's path, which must not be overwritten. stem: names a sequence's pictures
+    reads: what must not be overwritten, the input first of all. stem: names a sequence's pictures
     by the frame's index; counting up where it is None.
     quality: CRF of H.264 (and of VP9 beside it), lower is better. threads: for coding.
 
@@ -46,8 +47,9 @@ def open_output(
     given, path = str(path), Path(path)
     if path == STANDARD_OUTPUT and given != str(path):
         path = path.absolute()  # "./-" is a file of that name
-    _check_not_the_source(path, source)
     if is_stream(path):
+        if path != STANDARD_OUTPUT:
+            refuse_to_overwrite([path], reads)
         return _stream(path, size, info, channels, format_name, quality, preset, threads)
     if format_name is not None:
         raise UsageError(
@@ -60,6 +62,8 @@ def open_output(
             f"{path}: {path.suffix} is not known. A video may end in {', '.join(VIDEO_ENDINGS)}, "
             f"a picture in {', '.join(PICTURE_ENDINGS)}; without an ending it is a folder."
         )
+    # A sequence writes pictures, and nothing else that is in the folder.
+    refuse_to_overwrite([path, *(files_in(path, (".png",)) if is_folder else ())], reads)
     if channels == "rgba" and not is_folder and ending not in ALPHA_ENDINGS:
         raise OptionError(
             f"{ending} cannot be transparent. What can: {', '.join(ALPHA_ENDINGS)} or a folder."
@@ -138,17 +142,6 @@ def _stream(
         ),
         threads=threads or video_file.default_threads(),
     )
-
-
-def _check_not_the_source(path: Path, source: Path | None) -> None:
-    if source is None:
-        return
-    try:
-        same = os.path.samefile(path, source)
-    except OSError:
-        return  # one of them is not there
-    if same:
-        raise UsageError(f"{path} is the input itself; name another output.")
 
 
 def _check_place(path: Path, *, is_folder: bool, force: bool) -> None:

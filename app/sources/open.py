@@ -43,6 +43,15 @@ def open_source(text: str, *, rate: Fraction | float | None = None) -> Source:
     return open_file(path)
 
 
+def file_read(text: str) -> Path:
+    """The file or the folder that `open_source` reads."""
+    if text == "demo" and not os.path.isdir(text):
+        from app import places
+
+        return places.assets() / "demo.mp4"
+    return Path(text)
+
+
 def open_file(path: Path) -> Source:
     """A source, not yet entered, for one file: a picture, an animation or a video.
 
