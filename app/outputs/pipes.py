@@ -14,7 +14,7 @@ def is_stream(path: Path) -> bool:
     if path == STANDARD_OUTPUT:
         return True
     try:
-        mode = os.stat(path).st_mode
+        # A device by its own name only: a link with the name of a file is meant to be one.
+        return stat.S_ISFIFO(os.stat(path).st_mode) or stat.S_ISCHR(os.lstat(path).st_mode)
     except (OSError, ValueError):
         return False
-    return stat.S_ISFIFO(mode) or stat.S_ISCHR(mode)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.errors import OutputError, UsageError
 from app.outputs.base import Channels
+from app.outputs.disk import is_disk_error, output_error
 from app.outputs.pipes import STANDARD_OUTPUT
 from app.outputs.video_file import Coding, Container, VideoFileOutput, h264, vp9
 from app.sources.base import ColourTags
@@ -125,5 +126,7 @@ class VideoStreamOutput(VideoFileOutput):
         name = "standard output" if self._is_standard else str(self.path)
         if isinstance(error, BrokenPipeError):
             return OutputError(f"The program that read {name} has ended; nothing more was written.")
+        if is_disk_error(error):
+            return output_error(self.path, OSError(error.errno, str(error)))  # type: ignore[attr-defined]
         reason = getattr(error, "strerror", None) or error
         return OutputError(f"{name} cannot be written any further: {reason}.")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import OutputError, OutputExists, UsageError
+from app.outputs.pipes import is_stream
 from app.recording.formats import crf_of, format_of
 from app.views import View
 
@@ -39,6 +40,10 @@ class Plan:
         """Raises UsageError, OptionError, OutputExists or OutputError; makes nothing."""
         crf_of(self.quality)
         for view, path in self.files.items():
+            if is_stream(path):
+                raise UsageError(
+                    f"{path} is a pipe, and a recording goes back to its beginning; name a file."
+                )
             form = format_of(path)
             if view is _ALPHA and not form.alpha:
                 raise UsageError(

@@ -98,9 +98,10 @@ class MediaFile:
         if self._piped is not None:
             packets = _from_all(packets, {sound.index for sound in sounds})
         for packet in packets:
-            if packet.stream_index == stream.index:
+            # Not `stream_index`: it is 0 in the packet that ends a stream and empties its decoder.
+            if packet.stream.index == stream.index:
                 yield packet
-            elif self._piped is not None:
+            elif self._piped is not None and packet.size:
                 self._piped.packets.append(packet)
                 if not self._piped.is_taken and len(self._piped.packets) > _MOST_UNTAKEN:
                     self._piped.packets.popleft()

@@ -17,6 +17,7 @@ from app.pool import PicturePool
 from app.registry import REQUIRED, option
 from app.sources.live_base import LiveSource, Silence, live_sources
 from app.sources.open import file_read, open_source
+from app.sources.pipe import pipe_at
 
 if TYPE_CHECKING:
     from app.sources.base import Source
@@ -110,7 +111,7 @@ class _Played(LiveSource):
                 self._in_loop = 0
                 frame = next(self._frames, None)
         except InputError as error:
-            if os.path.exists(file_read(self._text)):
+            if pipe_at(file_read(self._text)) or os.path.exists(file_read(self._text)):
                 raise
             raise InputError(
                 f"{self._text} is no longer there; put it back, or choose another source."

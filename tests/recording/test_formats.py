@@ -218,3 +218,8 @@ def test_a_folder_that_takes_no_file_is_refused_before_it_begins(
     with pytest.raises(OutputError, match="another name"):
         Plan(files_for(tmp_path / f"{'n' * 300}.mp4", (View.COMPOSITE,))).check()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "locked"]
+
+
+def test_a_recording_into_a_pipe_is_refused():
+    with pytest.raises(UsageError, match="name a file"):
+        Plan({View.COMPOSITE: Path("-")}).check()
