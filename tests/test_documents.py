@@ -252,6 +252,10 @@ UNTRIED: dict[str, str] = {
     ),
     "tensorboard --logdir output/finetune/tensorboard": "it serves until it is stopped",
     "python main.py weights fetch --all": "it needs the network",
+    # A shell joins these; tests/sources/test_pipes.py runs the like.
+    "python main.py convert - -o - --format mkv < talk.mp4 > out.mkv": "pipes of a shell",
+    "ffmpeg -v error -i talk.mp4 -f matroska - | python main.py convert - -o out.mp4": "FFmpeg",
+    "python main.py convert talk.mp4 -o - --format ts | ffplay -": "a player, and a display",
     "Source ──Frame──► Matting(engine) ──Matte──► temporal ──Matte──► Refine ──Cutout──► "
     "Compositing ──Composite──► view ──► Output": "a diagram",
 }

@@ -6,6 +6,7 @@ or SIGHUP. No traceback reaches a user, unless --debug is given.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import sys
@@ -20,6 +21,7 @@ from app.plain_text import PlainFormatter, readable
 from app.system.standard_streams import ReaderGone
 from app.system.stopping import stop_on_signals
 from app.system.temporary import remove_stale
+from app.system.text import printable
 
 cli = typer.Typer(
     name="mattecam",
@@ -74,6 +76,10 @@ def _register_commands() -> None:
     )
 
 
+# What the system says of a name that no file can have.
+_NO_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -99,6 +105,9 @@ def _run(arguments: list[str]) -> int:
     remove_stale()
     if not arguments and _window_can_open():
         arguments = ["gui"]
+    if any("\0" in argument for argument in arguments):
+        _say("An argument holds a NUL character, which no name of a file can have.")
+        return 2
     command = typer.main.get_command(cli)
     try:
         with command.make_context("mattecam", arguments) as context:
@@ -106,6 +115,10 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as done:
         return done.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_NAMES and error.filename:
+            logging.debug("no name of a file", exc_info=True)
+            _say(f"{printable(str(error.filename))} cannot be used as a name ({error.strerror}).")
+            return 2
         # typer's own usage errors know how to show themselves and carry exit code 2.
         if hasattr(error, "exit_code") and hasattr(error, "show"):
             page = io.StringIO()

@@ -11,8 +11,8 @@ from av.filter.context import FilterContext
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-# AV_FIELD_*: by which field is shown first.
-_TOP_FIRST, _BOTTOM_FIRST = frozenset((2, 5)), frozenset((3, 4))
+# AV_FIELD_*: by which field is shown first, as FFmpeg itself reads and writes them.
+_TOP_FIRST, _BOTTOM_FIRST = frozenset((2, 4)), frozenset((3, 5))
 # Codecs that flag each frame themselves; of the others only the container tells.
 _FLAG_FRAMES = frozenset(
     (

@@ -10,8 +10,8 @@ A new one is one file in `app/sources` that registers itself:
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
-from pathlib import Path
 
 from app.errors import InputError
 from app.frames import Frame
@@ -114,7 +114,7 @@ def create_live_source(spec: str) -> LiveSource:
     """
     if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
-    if spec != "-" and not Path(spec).expanduser().exists():
+    if spec != "-" and not os.path.exists(os.path.expanduser(spec)):
         known = ", ".join(live_sources.names())
         raise InputError(
             f"There is no file and no source called {spec!r}. There are: {known}; "

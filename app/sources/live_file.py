@@ -148,7 +148,7 @@ class File(_Played):
 
     def __init__(self, options: Options) -> None:
         # "./demo" is the file, "demo" would be the clip that comes with the program.
-        path = options.path.expanduser()
+        path = Path(os.path.expanduser(options.path))
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
         self._path = path

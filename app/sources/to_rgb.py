@@ -42,7 +42,8 @@ def decoder_for(stream: VideoStream) -> VideoCodecContext:
     """The stream's own decoder, or one that also decodes its alpha."""
     context = stream.codec_context
     name = _ALPHA_DECODERS.get(context.codec.canonical_name)
-    if name is None or stream.metadata.get("alpha_mode", "0") != "1":
+    tags = {key.casefold(): value for key, value in stream.metadata.items()}
+    if name is None or tags.get("alpha_mode") != "1":
         return context
     decoder = VideoCodecContext.create(name, "r")
     assert isinstance(decoder, VideoCodecContext)

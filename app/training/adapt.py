@@ -32,7 +32,7 @@ _TAUGHT = 32
 _LOOKS = 12
 # And how much of the time that is left this may take.
 _LOOKS_TIME = 0.5
-TOO_SHORT = "The time was up before enough was learned to be judged; give it more, with --minutes."
+TOO_SHORT = "The time was up before enough was learned to be judged."
 # The looks at the frames: of the work, for the progress, and of the time at most.
 _LOOKING, _LOOKING_TIME = 0.15, 0.3
 # Steps whose time tells how many there can be.
