@@ -16,11 +16,13 @@ import time
 from pathlib import Path
 
 from app.errors import InputError
+from app.sources.bmff import still_format
 
 _log = logging.getLogger(__name__)
 
 STANDARD_INPUT = Path("-")
 _READ = 1 << 18
+_HEAD = 64
 _SPEAK_AFTER = 3.0  # seconds of silence
 _GIVE_UP_AFTER = 60.0  # seconds in which nobody opens a named pipe to write into it
 _MOST_KEPT = 1 << 30  # bytes of an MP4 with its header at its end
@@ -78,7 +80,15 @@ class Pipe:
     def for_ffmpeg(self) -> Pipe | SeekablePipe:
         """What FFmpeg gets to read from. Raises InputError; waits for the first bytes."""
         if stat.S_ISREG(os.fstat(self._descriptor).st_mode):
+            self._refuse_pictures(
+                os.pread(self._descriptor, _HEAD, 0) if hasattr(os, "pread") else b""
+            )
             return SeekablePipe(self, os.fdopen(os.dup(self._descriptor), "rb"))
+        head = b""
+        while len(head) < _HEAD and (data := self._read(_READ)):
+            head += data
+        self._ahead = head
+        self._refuse_pictures(head)
         if not self._header_is_last():
             return self
         kept = io.BytesIO()
@@ -91,6 +101,14 @@ class Pipe:
                 )
         kept.seek(0)
         return SeekablePipe(self, kept)
+
+    def _refuse_pictures(self, head: bytes) -> None:
+        """FFmpeg would take the first tile of a photo for the photo, and has no animated WebP."""
+        if still_format(head[:_HEAD]) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+            raise InputError(
+                f"{self.name} is a HEIC, AVIF or WebP picture, which is read whole; save it as a "
+                "file first."
+            )
 
     def _header_is_last(self) -> bool:
         """Whether this is an MP4 or MOV whose pictures come before what describes them."""

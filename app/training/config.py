@@ -150,7 +150,7 @@ class TrainingConfig(_Model):
     validation: Validation | None = None
 
     def files_read(self) -> list[Reading]:
-        """The files and folders that a run reads. Raises WeightsError."""
+        """The files and folders that a run reads; weights that are not there are left out."""
         material: list[Path] = []
         if self.supervised is not None:
             material += (*self.supervised.cutouts, *self.supervised.pairs, *self.supervised.rooms)
@@ -164,9 +164,11 @@ class TrainingConfig(_Model):
             material += (*(source.folder for source in kind.people), *kind.rooms)
             material += (*kind.pairs, *kind.clips)
         found = [Reading("what is learned from", path) for path in material]
-        if self.weights != NOTHING:
-            found.append(Reading("the file of the weights", store.resolve(self.weights).path))
-        if self.backbone is not None and Path(self.backbone).is_file():
+        own = Path(self.weights)
+        start = own if os.path.isfile(own) else store.find_imported(self.weights)
+        if start is not None:
+            found.append(Reading("the file of the weights", start))
+        if self.backbone is not None and os.path.isfile(self.backbone):
             found.append(Reading("the file of the backbone", Path(self.backbone)))
         return found
 
