@@ -183,6 +183,19 @@ class Registry(Generic[T]):
             found[key] = value
         return name, found
 
+    def paths_in(self, spec: str) -> list[Path]:
+        """The files that `spec` names: the values of options that are paths.
+
+        Raises OptionError as `parse` does.
+        """
+        name, options = self.parse(spec)
+        hints = typing.get_type_hints(self.entry(name).options)
+        return [
+            _to_path(value)
+            for key, value in options.items()
+            if value.strip() and Path in (hints[key], *typing.get_args(hints[key]))
+        ]
+
     def spec_of(self, name: str, options: Any) -> str:
         """The text that `create_from_spec` makes the same `Options` from: every option, by key."""
         self.entry(name)

@@ -106,6 +106,8 @@ RULES: list[tuple[str, Callable[[str], bool]]] = [
             "app/recording/",
             "app/sound/",
             "app/cli/live.py",  # waits for a signal
+            "app/cli/progress_log.py",  # speaks while the work goes on
+            "app/system/",
             "app/bench/live_run.py",  # waits for a turn to be over
             "app/bench/recording_cost.py",
             "app/bench/running.py",  # waits for the first matte
