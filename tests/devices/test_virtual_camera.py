@@ -32,6 +32,7 @@ def test_ffmpeg_reads_the_picture_at_its_size_and_its_rate(
         live.wait_for_state(State.RUNNING)
         reader = read_device(loopback)
         reader.wait_for(Seen.PERSON, 10)
+        reader.close()  # from 0.13 on only one program at a time may read
         probe = run_program(
             "ffprobe", "-v", "error", "-f", "v4l2", "-show_streams", "-of", "json", str(loopback)
         )
