@@ -107,9 +107,9 @@ def _wrong(camera: object, mode: Mode) -> list[str]:
             return [f"{mode.pixel_format}: gives {capture.mode.pixel_format}"]
         if raw.shape[:2] != mode.size[::-1]:
             return [f"{mode.pixel_format}: {raw.shape}"]
-        corner = raw[-8:, :8].reshape(-1, raw.shape[2] if raw.ndim == 3 else 1).mean(0)
+        corner = raw[-8:, :8].reshape(-1, 3).mean(0)
         # Red is 54 to 76 in gray, by which luma the driver has.
-        wanted = (0, 0, 255) if corner.size == 3 else (65,)
+        wanted = (65, 65, 65) if mode.pixel_format == "GREY" else (0, 0, 255)
         if (abs(corner - np.array(wanted)) > 45).any():
             return [f"{mode.pixel_format}: {corner}"]
         return []
