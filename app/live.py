@@ -57,6 +57,8 @@ log = logging.getLogger(__name__)
 
 # So long a new capture thread waits for the old one to release the device.
 _HANDOVER = 2.0
+# So long a source that is opened may take for its first picture, in seconds: a camera's own limit.
+_FIRST_PICTURE = 10.0
 # Where a background cannot be opened: it hides the room, and needs no file.
 _SAFE_BACKGROUND = "blur"
 
@@ -170,6 +172,7 @@ class LivePipeline:
         self._source_lost = False
         self._stall_told = False
         self._last_frame = 0.0
+        self._has_begun = False  # a frame has come since the source was opened or resumed
         self._last_composite: float | None = None
 
     # ---- what may be asked -------------------------------------------------------------------
@@ -377,6 +380,7 @@ class LivePipeline:
             # What is in flight is from before the gap.
             self._stretch += 1
             self._last_frame = time.monotonic()
+            self._has_begun = False
             self._capture.resume()
 
     def apply(self, settings: LiveSettings) -> None:
@@ -503,6 +507,7 @@ class LivePipeline:
         self._dead.discard("source")
         self._source_lost, self._source_told = False, ""
         self._last_frame = time.monotonic()
+        self._has_begun = False
         events = _CaptureEvents(self)
         capture = Capture(
             lambda: self._create_source(spec),
@@ -582,6 +587,7 @@ class LivePipeline:
             now = time.monotonic()
             self.stats.captured()
             self._last_frame = now
+            self._has_begun = True
             if frame.size != self._frame_size:
                 self._frame_size = frame.size
                 self._know(
@@ -764,11 +770,12 @@ class LivePipeline:
             self._callbacks.on_stats(self.stats.recent())
 
     def _watch_source(self) -> None:
+        patience = 2 * STALL if self._has_begun else _FIRST_PICTURE
         silent = (
             not self._released
             and not self._source_lost
             and "source" not in self._dead
-            and time.monotonic() - self._last_frame > 2 * STALL
+            and time.monotonic() - self._last_frame > patience
         )
         if silent and not self._stall_told:
             silence = silence_of(self._settings.source)

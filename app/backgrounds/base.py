@@ -12,7 +12,7 @@ from typing_extensions import Self
 
 from app.errors import InputError, MattecamError, OptionError
 from app.frames import RGB, Cutout
-from app.registry import Registry
+from app.registry import Registry, name_in
 
 
 class Background:
@@ -75,7 +75,7 @@ def create_background(spec: str) -> Background:
     is, where `spec` is neither, and InputError where it is a path that leads nowhere. A named
     background that misses its file says so when it is opened.
     """
-    name = spec.partition(":")[0].strip()
+    name = name_in(spec)
     # A name wins over a file that is called the same; `./blur` is the file. "C:\x.jpg" is no name.
     if name in backgrounds.names():
         return backgrounds.create_from_spec(spec)
@@ -104,7 +104,7 @@ def shows_room(spec: str) -> bool:
 
 def background_files(spec: str) -> list[Path]:
     """The files that the background of `spec` reads. Raises OptionError for a wrong option."""
-    if spec.partition(":")[0].strip() in backgrounds.names():
+    if name_in(spec) in backgrounds.names():
         return backgrounds.paths_in(spec)
     return [_path_in(spec)]
 

@@ -13,6 +13,7 @@ import typer
 
 from app.cli import cli
 from app.cli.printing import echo
+from app.registry import name_in
 
 if TYPE_CHECKING:
     from app.training.adapt import Progress
@@ -75,7 +76,7 @@ def adapt(
     began = time.monotonic()
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
-    live = source.partition(":")[0] == "camera"
+    live = name_in(source) == "camera"
     chosen = store.resolve(weights or store.DEFAULT)
     refuse_to_overwrite(
         [target, *(files_in(show_in, (".jpg",)) if show_in is not None else ())],

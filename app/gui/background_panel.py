@@ -13,6 +13,7 @@ from app.gui.icons import icon
 from app.gui.panel import Panel
 from app.gui.part_form import PartForm, file_of, needs_file, spec_with
 from app.gui.scene_options import LightRows
+from app.registry import name_in
 from app.settings import LiveSettings
 
 
@@ -84,7 +85,7 @@ class BackgroundPanel(Panel):
     def choose(self, spec: str) -> None:
         """A kind, or one of the gallery, with the options that its kind had last."""
         plain = resolved(spec)
-        name = plain.partition(":")[0]
+        name = name_in(plain)
         self._take(spec_with(self._registry, plain, self._kinds.get(name, "")))
 
     def choose_next(self) -> None:
@@ -99,7 +100,7 @@ class BackgroundPanel(Panel):
         self.light.show_specs(settings.light)
         if self.form is None:
             return
-        name = settings.background.partition(":")[0]
+        name = name_in(settings.background)
         self._buttons.setExclusive(False)
         for own, button in self._by_name.items():
             button.setChecked(own == name)
@@ -127,7 +128,7 @@ class BackgroundPanel(Panel):
         return None
 
     def _take(self, spec: str) -> None:
-        name = spec.partition(":")[0]
+        name = name_in(spec)
         if self._kinds.get(name) != spec:
             self._kinds[name] = spec
             self.kinds_changed.emit(dict(self._kinds))

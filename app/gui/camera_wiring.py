@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from app.gui.bridge import Bridge
+from app.registry import name_in
 from app.settings import LiveSettings
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class CameraWiring(QObject):
 
     @property
     def _wanted(self) -> bool:
-        return self._window.live.source.partition(":")[0] == "camera"
+        return name_in(self._window.live.source) == "camera"
 
     @property
     def _real(self) -> Sequence[CameraInfo]:

@@ -10,6 +10,7 @@ from app.gui.panel import Panel
 from app.gui.part_form import PartForm
 from app.gui.scene_options import StepRows
 from app.pace.quality import Quality
+from app.registry import name_in
 from app.settings import LiveSettings
 
 
@@ -102,7 +103,7 @@ class MattePanel(Panel):
         self.quality.set_value(settings.quality)
         self.follow_subject.set_value(settings.size_follows_subject)
         self.colours.set_value(settings.refine)
-        self.steady.set_value(settings.temporal.partition(":")[0])
+        self.steady.set_value(name_in(settings.temporal))
         if self.form is not None:
             self.steps.show_specs(settings.steps)
         if self.form is not None:

@@ -9,6 +9,7 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import QHBoxLayout, QWidget
 
 from app.gui.output_switch import OnAir, OutputSwitch
+from app.registry import name_in
 
 if TYPE_CHECKING:
     from app.live import Info
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def name_of(spec: str) -> str:
     """The registered output that a spec names."""
-    return spec.partition(":")[0]
+    return name_in(spec)
 
 
 class OutputRow(QWidget):

@@ -10,12 +10,13 @@ from PyQt6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from app.errors import MattecamError
 from app.gui.options_form import Choice, Control, Rows, Switch
 from app.gui.part_form import PartForm
+from app.registry import name_in
 
 KEEP, DROP, PLATE, PERSONS = "keep-region", "drop-region", "clean-plate", "persons"
 
 
 def kind_of(spec: str) -> str:
-    return spec.partition(":")[0]
+    return name_in(spec)
 
 
 def without(specs: Sequence[str], *kinds: str) -> tuple[str, ...]:

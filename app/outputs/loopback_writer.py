@@ -124,7 +124,7 @@ def open_writer(
 
 
 def _loopbacks(system: LoopbackSystem) -> Sequence[Path]:
-    """The nodes of v4l2loopback, and those that may not be opened and could be such, by number."""
+    """The nodes of v4l2loopback, by number; not those that a container hides."""
     try:
         names = [entry.name for entry in system.sysfs.iterdir()]
     except OSError:
@@ -132,9 +132,10 @@ def _loopbacks(system: LoopbackSystem) -> Sequence[Path]:
     numbers = sorted(int(name[5:]) for name in names if name[5:].isdecimal())
     found = []
     for number in numbers:
+        node = system.dev / f"video{number}"
         # Only v4l2loopback's devices say how many programs may open them.
-        if (system.sysfs / f"video{number}" / "max_openers").exists():
-            found.append(system.dev / f"video{number}")
+        if node.exists() and (system.sysfs / node.name / "max_openers").exists():
+            found.append(node)
     return found
 
 

@@ -99,7 +99,7 @@ live_sources: Registry[LiveSource] = Registry("source", "app.sources")
 
 def silence_of(spec: str) -> Silence:
     """What the source of `spec` says when it is silent; see `create_live_source`."""
-    name = spec.partition(":")[0].strip()
+    name = name_in(spec)
     known = name if name in live_sources.names() else "file"
     return live_sources.entry(known).factory.silence
 

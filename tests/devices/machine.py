@@ -11,6 +11,7 @@ where the system lets it; in a container KVM is often there and does not work.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import platform
 import re
@@ -37,17 +38,16 @@ _TOOLS = {
     "gcc": "gcc",
     "dpkg-deb": "dpkg",
 }
-# Loaded at the start, for the file system; and those that the tests load.
+# Loaded at the start, for the file system; and those that the tests load, which make devices.
 _BOOT = ("virtio_pci", "9pnet_virtio", "9p", "overlay", "virtio_rng")
-_DEVICES = ("vivid", "v4l2loopback", "uvcvideo", "libcomposite", "usb_f_uvc", "dummy_hcd")
-_TOO_EARLY = ("vivid", "v4l2loopback", "dummy_hcd")  # they make devices when they are loaded
+_DEVICES = ("vivid", "v4l2loopback")
 
 _INIT = """#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc proc /proc
 $B mount -t sysfs sys /sys
 $B mount -t devtmpfs dev /dev
-for m in $($B grep -vE '^({too_early})[.]ko' /mod/list); do
+for m in $($B grep -vE '^({devices})[.]ko' /mod/list); do
     $B insmod /mod/$m || echo "insmod $m failed"
 done
 N9=trans=virtio,version=9p2000.L,msize=512000
@@ -59,7 +59,6 @@ for d in proc sys dev; do $B mount --move /$d /new/$d; done
 $B mkdir -p /new/dev/shm /new/dev/pts /new{shared} /new{modules}
 $B mount -t tmpfs shm /new/dev/shm
 $B mount -t devpts pts /new/dev/pts
-$B mount -t configfs config /new/sys/kernel/config
 $B mount -t tmpfs run /new/run
 $B chmod 1777 /new/tmp /new/dev/shm
 $B cp /mod/* /new{modules}/
@@ -117,7 +116,8 @@ class Machine:
         self._check_system()
         self._install_tools()
         kernel = self._kernel()
-        self._home = self._cache / f"{kernel}-{self._loopback_version()}"
+        recipe = hashlib.sha256("\n".join([_INIT, *_BOOT, *_DEVICES]).encode()).hexdigest()[:8]
+        self._home = self._cache / f"{kernel}-{self._loopback_version()}-{recipe}"
         if (self._home / "ready").exists():
             return
         shutil.rmtree(self._home, ignore_errors=True)
@@ -243,7 +243,7 @@ class Machine:
             shutil.copy(file, start / "mod")
         (start / "mod/list").write_text("\n".join([*modules, ""]))
         init = start / "init"
-        fields = {"too_early": "|".join(_TOO_EARLY), "shared": SHARED, "modules": MODULES}
+        fields = {"devices": "|".join(_DEVICES), "shared": SHARED, "modules": MODULES}
         text = _INIT
         for field, value in fields.items():
             text = text.replace(f"{{{field}}}", str(value))

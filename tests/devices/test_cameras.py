@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import queue
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
@@ -14,7 +15,13 @@ from app import doctor
 from app.errors import SourceLost
 from app.live import State
 from app.sources.camera import Camera, Mode, open_with_opencv
-from app.sources.devices import COMPRESSED, UNCOMPRESSED, list_cameras
+from app.sources.devices import (
+    COMPRESSED,
+    UNCOMPRESSED,
+    CameraInfo,
+    CameraWatch,
+    list_cameras,
+)
 from tests.devices import kernel
 from tests.devices.conftest import run_program, show
 from tests.devices.watching import LONG, ROOM, SIZE, OnAir, Reader, is_near
@@ -37,6 +44,21 @@ def test_only_nodes_that_give_pictures_are_listed() -> None:
         assert camera.name == kernel.CAMERA
         assert {(320, 180), (640, 480), (1280, 720)} <= {item.size for item in camera.formats}
     finally:
+        kernel.unload("vivid")
+
+
+def test_a_camera_that_comes_and_goes_is_told_of_without_being_asked_for() -> None:
+    told: queue.Queue[Sequence[CameraInfo]] = queue.Queue()
+    watch = CameraWatch(told.put)
+    watch.start()
+    try:
+        assert told.get(timeout=LONG) == []
+        kernel.load("vivid", n_devs=1, node_types=hex(_CAPTURE | _METADATA))
+        assert [camera.name for camera in told.get(timeout=LONG)] == [kernel.CAMERA]
+        kernel.unload("vivid")
+        assert told.get(timeout=LONG) == []
+    finally:
+        assert watch.stop(LONG)
         kernel.unload("vivid")
 
 
@@ -85,9 +107,9 @@ def _wrong(camera: object, mode: Mode) -> list[str]:
             return [f"{mode.pixel_format}: gives {capture.mode.pixel_format}"]
         if raw.shape[:2] != mode.size[::-1]:
             return [f"{mode.pixel_format}: {raw.shape}"]
-        corner = raw[-8:, :8].reshape(-1, raw.shape[2] if raw.ndim == 3 else 1).mean(0)
+        corner = raw[-8:, :8].reshape(-1, 3).mean(0)
         # Red is 54 to 76 in gray, by which luma the driver has.
-        wanted = (0, 0, 255) if corner.size == 3 else (65,)
+        wanted = (65, 65, 65) if mode.pixel_format == "GREY" else (0, 0, 255)
         if (abs(corner - np.array(wanted)) > 45).any():
             return [f"{mode.pixel_format}: {corner}"]
         return []
@@ -220,3 +242,26 @@ def test_the_camera_is_released_at_the_end(camera: Path) -> None:
     run_program(*_live(), "--seconds", "1")
     kernel.unload("vivid")
     assert not kernel.is_loaded("vivid")
+
+
+def test_mjpg_is_decoded_and_a_damaged_picture_costs_only_itself(
+    loopback: Path, produce: Callable[..., kernel.Producer]
+) -> None:
+    red = np.full((SIZE[1], SIZE[0], 3), (0, 0, 255), np.uint8)
+    whole = cv2.imencode(".jpg", red)[1].tobytes()
+    producer = produce(loopback, "MJPG", SIZE, SIZE[0] * SIZE[1] * 2)
+    producer.put(whole)
+    seen: list[bool] = []
+    with OnAir(f"camera:{loopback}", "null") as live:
+        live.pipeline.add_tap(
+            lambda composite: seen.append(is_near(composite.cutout.frame.rgb[-8:, :8], ROOM))
+        )
+        damaged = (whole, whole[: len(whole) // 2], b"no picture at all" * 20, whole)
+
+        def comes() -> bool:
+            for picture in damaged:
+                producer.put(picture)
+            return len(seen) >= 8
+
+        assert kernel.becomes(comes, LONG), live.sentences
+    assert sum(seen) >= len(seen) // 2

@@ -36,6 +36,21 @@ def stops_in_time(rig: Any) -> tuple[str, ...]:
 # ---- the source --------------------------------------------------------------------------------
 
 
+def test_a_source_that_takes_long_for_its_first_picture_is_not_called_silent(
+    make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.live.STALL", 0.0)
+    rig = make_rig()
+    rig.source.silent = True
+    rig.start()
+    # So often the pipeline has looked at it.
+    assert rig.heard.wait_for(lambda heard: len(heard.snapshots) >= 2)
+    assert rig.heard.failures == []
+    rig.source.silent = False
+    rig.source.feed_frames(2)
+    assert "no picture for some seconds" in rig.heard.failure("source").sentence
+
+
 @pytest.mark.parametrize("error", [SourceLost("It was unplugged."), OSError("a driver's words")])
 def test_a_source_that_goes_away_is_tried_again_until_it_is_back(
     make_rig: MakeRig, error: Exception

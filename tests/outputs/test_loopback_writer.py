@@ -133,6 +133,7 @@ def test_the_driver_is_told_who_writes_so_that_the_device_is_free_afterwards(
 
 
 def test_the_first_device_that_nobody_feeds_is_taken(kernel: Kernel) -> None:
+    kernel.add(4).unlink()  # hidden by a container
     kernel.add(7, CAPTURE)
     node = kernel.add(10)
     writer = kernel.open()
