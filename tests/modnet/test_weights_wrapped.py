@@ -104,6 +104,7 @@ def test_a_running_average_without_the_norms_statistics_gives_way_to_the_whole_n
     assert same(weights.load(tmp_path / "own.ckpt").network, network)
 
 
+@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_torchscript_gives_its_tensors_and_its_program_is_not_run(
     network: MODNet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
