@@ -43,7 +43,7 @@ from app.runtime.memory import give_back, keep_freed, let_freed_go
 from app.runtime.opencv import work_in_the_callers_thread
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
-from app.sources.live_base import LiveSource, create_live_source
+from app.sources.live_base import LiveSource, create_live_source, silence_of
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
 from app.stages.matting import Shot
@@ -771,14 +771,8 @@ class LivePipeline:
             and time.monotonic() - self._last_frame > 2 * STALL
         )
         if silent and not self._stall_told:
-            self._report(
-                Failure(
-                    "source",
-                    "The source has sent no picture for some seconds.",
-                    "If it does not come back, choose it again, or plug it in anew.",
-                    retried=True,
-                )
-            )
+            silence = silence_of(self._settings.source)
+            self._report(Failure("source", silence.sentence, silence.remedy, retried=True))
         self._stall_told = silent
 
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
 from app.system.json_lines import Lines
+from app.system.program import command_line, last_line, signal_name
 
-_MAIN = Path(__file__).resolve().parents[2] / "main.py"
 _NICE = 10
 _PATIENCE = 3000  # milliseconds that a child gets to end by itself
 
@@ -21,7 +19,8 @@ class Child(QObject):
     """One command at a time.
 
     told: an object for each line of JSON that it wrote. ended: once for each start, after the
-    last line; None where all went well, else its last words, "" where it had none. program: what
+    last line; None where all went well, else its last words, "" where it had none, or which
+    signal ended it. program: what
     is run, before the command's own arguments.
     """
 
@@ -30,7 +29,7 @@ class Child(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.program = [sys.executable, str(_MAIN)]
+        self.program = command_line()
         self._process: QProcess | None = None
         self._lines = Lines()
         self._patience = QTimer(self)
@@ -101,8 +100,15 @@ class Child(QObject):
             self._over(None)
             return
         words = process.readAllStandardError().data().decode("utf-8", "replace")
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
-        self._over(lines[-1] if lines else "")
+        if status is QProcess.ExitStatus.CrashExit:
+            # Its last line is not about this: it had no time to say anything. On Windows the code
+            # is no signal's number.
+            signal = "" if os.name == "nt" else f" ({signal_name(code)})"
+            self._over(
+                self.tr("The process that did it was ended by the system{0}.").format(signal)
+            )
+            return
+        self._over(last_line(words))
 
     def _over(self, words: str | None) -> None:
         process, self._process = self._process, None

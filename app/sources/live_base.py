@@ -11,10 +11,19 @@ A new one is one file in `app/sources` that registers itself:
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from app.errors import InputError
 from app.frames import Frame
 from app.registry import Registry, name_in
+
+
+@dataclass(frozen=True)
+class Silence:
+    """What is said where no picture has come for some seconds and nothing has failed."""
+
+    sentence: str
+    remedy: str
 
 
 class LiveSource:
@@ -30,7 +39,14 @@ class LiveSource:
       pipeline closes the source, and opens it again with growing pauses until it is back.
     - InputError and every other MattecamError: for good (no such file). Capture stops.
     - anything else is a defect or a driver's; it is reported and treated like SourceLost.
+
+    silence: each source says in its own words that it has fallen silent; a file has no plug.
     """
+
+    silence = Silence(
+        "The source has given no picture for some seconds.",
+        "If it does not come back, choose it again.",
+    )
 
     @property
     def description(self) -> str:
@@ -79,6 +95,13 @@ class LiveSource:
 
 
 live_sources: Registry[LiveSource] = Registry("source", "app.sources")
+
+
+def silence_of(spec: str) -> Silence:
+    """What the source of `spec` says when it is silent; see `create_live_source`."""
+    name = spec.partition(":")[0].strip()
+    known = name if name in live_sources.names() else "file"
+    return live_sources.entry(known).factory.silence
 
 
 def create_live_source(spec: str) -> LiveSource:
