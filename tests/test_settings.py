@@ -183,3 +183,41 @@ def test_whatever_a_file_holds_the_start_goes_on(
     assert isinstance(loaded.settings, LiveSettings)
     file.save(loaded.settings)
     assert file.load().notes == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 100_000,
+        b'{"version": 1, "a": ' + b"[" * 100_000,
+        '{"version": 1}'.encode("utf-16"),
+        b"\0\1\xff",
+        b'{"version": 1, "in_flight": ' + b"9" * 5000 + b"}",
+        b" " * 2_000_000,
+        b"null",
+    ],
+    ids=["deep", "deep inside", "utf-16", "binary", "digits", "large", "null"],
+)
+def test_a_file_that_is_no_settings_gives_the_defaults_and_a_note(
+    file: SettingsFile[LiveSettings], content: bytes
+) -> None:
+    file.path.write_bytes(content)
+    loaded = file.load()
+    assert loaded.settings == LiveSettings()
+    assert len(loaded.notes) == 1
+    assert "\n" not in loaded.notes[0]
+
+
+def test_a_byte_order_mark_before_the_settings_is_passed_over(
+    file: SettingsFile[LiveSettings],
+) -> None:
+    file.path.write_bytes('\ufeff{"version": 1, "zoom": 2}'.encode())
+    assert file.load().settings.zoom == 2
+
+
+def test_a_file_name_that_is_not_utf_8_is_saved_and_loaded(
+    file: SettingsFile[LiveSettings],
+) -> None:
+    settings = LiveSettings(background="image:b\udcff.jpg")
+    file.save(settings)
+    assert file.load().settings == settings

@@ -80,6 +80,7 @@ class Inert:
 
     state: object
     items: dict[object, object]
+    dump_patches = False  # torch asks classes of modules for it
 
     def __new__(cls, *_args: object, **_options: object) -> Inert:
         made = super().__new__(cls)

@@ -7,6 +7,7 @@ What a file is, its first bytes decide, never its suffix. Nothing in a pickle ru
 from __future__ import annotations
 
 import datetime
+import functools
 import hashlib
 import math
 import re
@@ -187,24 +188,22 @@ def _official_keys(path: Path, state: State) -> State:
     return once
 
 
-def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
-    def keys_of(name: str) -> set[str]:
-        with torch.device("meta"):
-            return {f"{_BACKBONE}{key}" for key in backbones.create(name).state_dict()}
+@functools.cache
+def _blank(backbone: str, context: ContextBlock) -> Mapping[str, Tensor]:
+    """The network's tensors without numbers, the backbone once."""
+    with torch.device("meta"):
+        state = MODNet(backbone=backbone, context_block=context).state_dict()
+    return {key: one for key, one in state.items() if not key.startswith(_BACKBONE_AGAIN)}
 
-    backbone = max(backbones.names(), key=lambda name: len(keys_of(name) & state.keys()))
+
+def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
     context: ContextBlock = (
         "easpp" if any(key.startswith("lr_branch.easpp.") for key in state) else "se"
     )
-    # Seeded, so that heads which the file lacks are the same each time.
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        network = MODNet(backbone=backbone, context_block=context)
-    own = {
-        key: tensor
-        for key, tensor in network.state_dict().items()
-        if not key.startswith(_BACKBONE_AGAIN)
-    }
+    backbone = max(
+        backbones.names(), key=lambda name: len(_blank(name, context).keys() & state.keys())
+    )
+    own = _blank(backbone, context)
     missing_heads = tuple(
         head for head in TRAINING_HEADS if not any(key.startswith(f"{head}.") for key in state)
     )
@@ -227,8 +226,13 @@ def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
     ]  # fmt: skip
     if faults:
         raise WeightsForeign(f"{path} is not MODNet's. Tensors: {'; '.join(faults)}.")
+    # Seeded, so that heads which the file lacks are the same each time.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        network = MODNet(backbone=backbone, context_block=context)
+    made = network.state_dict()
     for key, tensor in state.items():
-        value = own[key].copy_(tensor)
+        value = made[key].copy_(tensor)
         # The sum is finite only where every number is, and far cheaper than to look at each.
         bad = not math.isfinite(value.sum().item()) or (
             key.endswith(".running_var") and bool((value < 0).any())

@@ -25,7 +25,10 @@ def thumbnail(path: Path, height: int = 72) -> RGB:
             with av.open(f"file:{path}") as container:
                 first_frame = next(container.decode(video=0))
                 rgb = np.asarray(first_frame.to_ndarray(format="rgb24"), np.uint8)
-    except (av.error.FFmpegError, OSError, StopIteration, IndexError) as error:
-        raise InputError(f"{path} cannot be played: {error}.") from None
+    except InputError:
+        raise
+    # FFmpeg's and OpenCV's contract: a picture, or the clip has none. StopIteration: no frame.
+    except Exception as error:
+        raise InputError(f"{path} cannot be played: {error or 'it has no picture'}.") from error
     width = max(1, round(rgb.shape[1] * height / rgb.shape[0]))
     return np.asarray(cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA), np.uint8)

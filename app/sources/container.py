@@ -17,7 +17,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
-from app.errors import InputError
+from app.errors import InputError, MattecamError
 from app.sources.base import PipedSound
 from app.sources.clock import AnyPacket, ContinuousClock
 from app.sources.files import check_readable
@@ -56,7 +56,13 @@ class MediaFile:
             check_readable(path)
         try:
             self.container = open_container(path) if self.pipe is None else _through(self.pipe)
-        except (av.error.FFmpegError, ValueError, UnicodeError) as error:
+        except MattecamError:
+            if self.pipe is not None:
+                self.pipe.close()
+            raise
+        # The library's contract: a container, or the file cannot be read. It raises FFmpegError,
+        # ValueError and UnicodeError.
+        except Exception as error:
             if self.pipe is not None:
                 self.pipe.close()
                 self.pipe.raise_failure()
@@ -124,6 +130,11 @@ class MediaFile:
             raise InputError(
                 f"{name_of(self.path)} cannot be read any further: {error.strerror}."
             ) from error
+        except MattecamError:
+            raise
+        except Exception as error:  # of what the library has no name for, such as new side data
+            _log.debug("%s", name_of(self.path), exc_info=True)
+            raise InputError(f"{name_of(self.path)} cannot be read any further.") from error
         finally:
             if self.pipe is not None:
                 self.pipe.raise_failure()

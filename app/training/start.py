@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from app.errors import WeightsError, WeightsForeign
-from app.modnet import weights
+from app.errors import MattecamError, WeightsError, WeightsForeign
+from app.modnet import file_formats, pickle_file, weights
 from app.modnet.network import MODNet
 from app.training import heads
 from app.training.config import NOTHING, TrainingConfig
@@ -57,16 +56,18 @@ def _take_backbone(network: MODNet, name_or_file: str) -> None:
 def _torchvision(path: Path) -> Mapping[str, Tensor] | None:
     """The features of a state dict of torchvision's; None where it is none."""
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError):
+        content = file_formats.read(path).content
+    except MattecamError:
         return None
-    if not isinstance(content, Mapping):
-        return None
-    return {
-        key: value
-        for key, value in content.items()
-        if isinstance(key, str) and key.startswith(_FEATURES) and isinstance(value, Tensor)
-    } or None
+    for _, table in pickle_file.tables(content):
+        found = {
+            key: value
+            for key, value in table.items()
+            if key.startswith(_FEATURES) and isinstance(value, Tensor)
+        }
+        if found:
+            return found
+    return None
 
 
 def _by_order(backbone: nn.Module, found: Mapping[str, Tensor], path: Path) -> None:

@@ -116,3 +116,11 @@ def test_cropping_gives_a_copy_of_the_content_within_0_and_1() -> None:
     assert alpha.min() == 0.0
     assert alpha.max() == 1.0
     assert not np.shares_memory(alpha, raw)
+
+
+def test_what_is_no_number_shows_the_background_not_the_room() -> None:
+    raw = np.full((32, 64), 0.5, np.float32)
+    raw[3, 5], raw[4, 6], raw[5, 7] = np.nan, np.inf, -np.inf
+    alpha = crop(raw, grid_for((64, 32), NetworkSize((64, 32))))
+    assert (alpha[3, 5], alpha[4, 6], alpha[5, 7]) == (0, 1, 0)
+    assert np.isnan(raw[3, 5])

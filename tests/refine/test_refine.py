@@ -75,3 +75,8 @@ def test_without_colours_the_frames_own_pixels_are_taken() -> None:
     matte = Matte(frame, np.full((9, 16), 0.5, np.float32))
     (cutout,) = Refine(colours=False).push(matte)
     assert cutout.foreground is frame.rgb
+
+
+def test_alpha_outside_0_and_1_is_clipped_where_it_becomes_8_bits() -> None:
+    alpha = np.array([[-0.2, 1.3, np.inf, -np.inf, 1e30, 0.5]], np.float32)
+    assert enlarge(alpha, (6, 1)).tolist() == [[0, 255, 255, 0, 255, 128]]
