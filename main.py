@@ -1,6 +1,7 @@
 """Mattecam's entry: `python main.py --help` lists what it does."""
 
 import sys
+from typing import NoReturn
 
 
 def _run() -> int:
@@ -23,5 +24,12 @@ def _run() -> int:
         return 130
 
 
+def _run_and_leave() -> NoReturn:
+    code = _run()
+    from app.system.leaving import leave
+
+    leave(code)
+
+
 if __name__ == "__main__":
-    sys.exit(_run())
+    _run_and_leave()

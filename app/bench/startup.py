@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import tempfile
 from typing import Any
 
 from app.errors import MattecamError
 from app.system.program import ROOT, code_line, how_it_ended, last_line
+from app.system.temporary import temporary_folder
 
 # In a process of its own, begun as `main.py` begins; the clock is the system's, so that what the
 # interpreter itself takes counts, too.
@@ -40,8 +40,8 @@ def measure(settings: dict[str, Any], frame_size: tuple[int, int]) -> dict[str, 
     Raises MattecamError where it does not start.
     """
     asked = json.dumps({**settings, "frame_size": frame_size})
-    with tempfile.TemporaryDirectory(prefix="mattecam-bench-") as cache:
-        environment = {**os.environ, "MATTECAM_CACHE": cache}
+    with temporary_folder("bench") as cache:
+        environment = {**os.environ, "MATTECAM_CACHE": str(cache)}
         cold, warm = (_first_matte(asked, environment) for _ in range(2))
     return {
         "cold_s": round(cold["seconds"], 2),

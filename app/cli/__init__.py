@@ -6,6 +6,8 @@ or SIGHUP. No traceback reaches a user, unless --debug is given.
 
 from __future__ import annotations
 
+import errno
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -15,8 +17,11 @@ import typer
 
 from app import __version__
 from app.errors import MattecamError
+from app.plain_text import PlainFormatter, readable
 from app.system.standard_streams import ReaderGone
 from app.system.stopping import stop_on_signals
+from app.system.temporary import remove_stale
+from app.system.text import printable
 
 cli = typer.Typer(
     name="mattecam",
@@ -31,7 +36,9 @@ cli = typer.Typer(
 
 def _show_version(value: bool) -> None:
     if value:
-        typer.echo(f"mattecam {__version__}")
+        from app.cli.printing import echo
+
+        echo(f"mattecam {__version__}")
         raise typer.Exit
 
 
@@ -45,11 +52,9 @@ def _options(
         typer.Option("--version", callback=_show_version, is_eager=True, help="Say the version."),
     ] = False,
 ) -> None:
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.WARNING,
-        format="%(levelname)s %(name)s: %(message)s",
-        stream=sys.stderr,
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 
 
 def _register_commands() -> None:
@@ -69,6 +74,10 @@ def _register_commands() -> None:
         train,
         weights,
     )
+
+
+# What the system says of a name that no file can have.
+_NO_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,8 +102,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: list[str]) -> int:
     """Not typer's own `main`: it ends in silence where a pipe breaks or ends, whosever it is."""
     _register_commands()
+    remove_stale()
     if not arguments and _window_can_open():
         arguments = ["gui"]
+    if any("\0" in argument for argument in arguments):
+        _say("An argument holds a NUL character, which no name of a file can have.")
+        return 2
     command = typer.main.get_command(cli)
     try:
         with command.make_context("mattecam", arguments) as context:
@@ -102,9 +115,15 @@ def _run(arguments: list[str]) -> int:
     except typer.Exit as done:
         return done.exit_code
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _NO_NAMES and error.filename:
+            logging.debug("no name of a file", exc_info=True)
+            _say(f"{printable(str(error.filename))} cannot be used as a name ({error.strerror}).")
+            return 2
         # typer's own usage errors know how to show themselves and carry exit code 2.
         if hasattr(error, "exit_code") and hasattr(error, "show"):
-            error.show()
+            page = io.StringIO()
+            error.show(file=page)
+            _say_page(page.getvalue())
             return int(error.exit_code)
         raise
     return 0
@@ -144,8 +163,12 @@ def _window_can_open() -> bool:
     return has_display()
 
 
-def _say(sentence: str) -> None:
-    from rich.console import Console
-    from rich.text import Text
+def _say_page(page: str) -> None:
+    """As typer wrote it, but for what a name in it would do to the terminal."""
+    sys.stderr.write(readable(page, keep="\n"))
 
-    Console(stderr=True).print(Text(sentence), soft_wrap=True)
+
+def _say(sentence: str) -> None:
+    from app.cli.terminal import Terminal, plain
+
+    Terminal(stderr=True).print(plain(sentence), soft_wrap=True)

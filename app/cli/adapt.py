@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 if TYPE_CHECKING:
     from app.training.adapt import Progress
@@ -64,6 +65,8 @@ def adapt(
     is written.
     """
     from app import places
+    from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
+    from app.sources.open import file_read
     from app.training import adapt as adapting
     from app.training import adapt_job
     from app.training.adapt import Progress
@@ -72,13 +75,20 @@ def adapt(
     began = time.monotonic()
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
+    live = source.partition(":")[0] == "camera"
+    chosen = store.resolve(weights or store.DEFAULT)
+    refuse_to_overwrite(
+        [target, *(files_in(show_in, (".jpg",)) if show_in is not None else ())],
+        [
+            Reading("the file of the weights", chosen.path),
+            *([] if live else [Reading("the clip itself", file_read(source))]),
+        ],
+    )
     with _shown(as_lines=progress_json) as show:
         show(Progress("Reading", 0.0))
-        if source.partition(":")[0] == "camera":
-            frames = adapt_job.record(source, progress=show)
+        frames = adapt_job.record(source, progress=show) if live else adapt_job.read(source)
+        if live:
             began = time.monotonic()  # being recorded is no part of it
-        else:
-            frames = adapt_job.read(source)
         outcome = adapt_job.run(
             frames,
             target,
@@ -92,14 +102,14 @@ def adapt(
         )
     if as_json:
         told = {"steps": outcome.steps, "weights": str(target) if outcome.kept else None}
-        typer.echo(json.dumps({**outcome.as_json(), **told}))
+        echo(json.dumps({**outcome.as_json(), **told}))
     elif outcome.kept:
         listed = store.find_imported(target.stem)
         name = target.stem if listed is not None and listed.samefile(target) else target
-        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
+        echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
     else:
         remedy = " Give it more --minutes." if outcome.reason == adapting.TOO_SHORT else ""
-        typer.echo(f"Dropped: {outcome.reason}{remedy} The model stays as it was.")
+        echo(f"Dropped: {outcome.reason}{remedy} The model stays as it was.")
 
 
 @contextmanager
@@ -119,7 +129,7 @@ def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
             next_line, said = now + _EVERY, done.what
             seconds = None if left is None else round(left, 1)
             line = {"what": done.what, "share": round(done.share, 4), "seconds_left": seconds}
-            typer.echo(json.dumps(line))
+            echo(json.dumps(line))
 
     with progress_bar("Reading", unit="", silent=as_lines) as bar:
         yield show

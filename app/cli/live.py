@@ -14,8 +14,10 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli, record_options
+from app.cli.printing import echo
 from app.errors import MattecamError, UsageError
 from app.pace.quality import Quality
+from app.plain_text import readable
 from app.system.stopping import stop_signals_ignored
 
 if TYPE_CHECKING:
@@ -78,6 +80,7 @@ def live(
     Frames that come faster than they can be worked on are dropped, and counted.
     """
     from app.live import Callbacks, LivePipeline
+    from app.live_names import check_names
     from app.modnet.preprocess import AUTO
     from app.settings import LiveSettings
 
@@ -95,6 +98,7 @@ def live(
             on_demand=on_demand,
         )
     )
+    check_names(settings)
     wanted = None
     if record is not None:
         wanted = record_options.Wanted(
@@ -134,11 +138,11 @@ def live(
         told = _report(settings.model_dump(mode="json"), info, stats)
         if figures is not None:
             told["recording"] = record_options.report(figures)
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
-        typer.echo(_line(stats, info))
+        echo(_line(stats, info))
         for line in () if figures is None else record_options.lines(figures):
-            typer.echo(line)
+            echo(line)
     if figures is not None:
         record_options.raise_problem(figures)
     if not any(output.new for output in stats.outputs.values()):
@@ -234,18 +238,21 @@ def _status_line() -> Iterator[Callable[[str, bool], None]]:
 
     The latter only where stderr is a terminal.
     """
-    from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
-    console = Console(stderr=True)
+    from app.cli.terminal import Terminal, plain
+
+    console = Terminal(stderr=True)
     with Live(console=console, auto_refresh=False, transient=True) as line:
 
         def say(sentence: str, stays: bool) -> None:
             if stays:
-                console.print(Text(sentence), soft_wrap=True)
+                console.print(plain(sentence), soft_wrap=True)
             elif console.is_terminal:
-                line.update(Text(sentence, no_wrap=True, overflow="ellipsis"), refresh=True)
+                line.update(
+                    Text(readable(sentence), no_wrap=True, overflow="ellipsis"), refresh=True
+                )
 
         yield say
 

@@ -7,8 +7,11 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from rich.console import Console
     from rich.progress import Progress
+
+    from app.cli.terminal import Terminal
+
+from app.plain_text import readable
 
 
 class Bar(Protocol):
@@ -37,21 +40,19 @@ def progress_bar(title: str, *, unit: str = "frames", silent: bool = False) -> I
         unit: what is counted, "" for a share, "MB" for bytes in millions.
         silent: neither, for a command that tells its progress to another program.
     """
-    from rich.console import Console
-    from rich.text import Text
-
     from app.cli.progress_log import ProgressLog, spoken
+    from app.cli.terminal import Terminal, plain
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     log = ProgressLog(title, unit=unit)
 
     def say(sentence: str) -> None:
-        console.print(Text(sentence), soft_wrap=True)
+        console.print(plain(sentence), soft_wrap=True)
 
     with ExitStack() as stack:
         progress = _rich_bar(console, unit, hidden=silent or not console.is_terminal)
         stack.enter_context(progress)
-        task = progress.add_task(title, total=None, left=None)
+        task = progress.add_task(readable(title), total=None, left=None)
         if not (silent or console.is_terminal):
             stack.enter_context(spoken(log, say))
 
@@ -65,7 +66,7 @@ def progress_bar(title: str, *, unit: str = "frames", silent: bool = False) -> I
                 log.update(done, known, seconds_left=seconds_left)
 
             def retitle(self, title: str) -> None:
-                progress.update(task, description=title)
+                progress.update(task, description=readable(title))
                 log.retitle(title)
 
             def say(self, sentence: str) -> None:
@@ -74,7 +75,7 @@ def progress_bar(title: str, *, unit: str = "frames", silent: bool = False) -> I
         yield _Bar()
 
 
-def _rich_bar(console: Console, unit: str, *, hidden: bool) -> Progress:
+def _rich_bar(console: Terminal, unit: str, *, hidden: bool) -> Progress:
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
+
+if TYPE_CHECKING:
+    from app.training.choice import Verdict
 
 
 @cli.command()
@@ -18,7 +22,7 @@ def train(
         bool, typer.Option("--json", help="One line of JSON on stdout at the end.")
     ] = False,
 ) -> None:
-    """Train MODNet as the paper does: supervised, self-supervised (SOC), or distilled.
+    """Train MODNet: on composites, self-supervised (SOC), or distilled.
 
     A run that was stopped goes on where it ended. Several processes: torchrun --nproc-per-node 2
     main.py train CONFIG.toml
@@ -46,8 +50,21 @@ def train(
                     f" on clips that it does not learn from{mark}."
                 )
 
-        best = trainer.run(told, show)
+                if done.verdict is not None:
+                    bar.say(f"  {compared(done.verdict)}")
+
+        best = trainer.run(told, show, lambda text: bar.say(f"{text}."))
     if as_json:
-        typer.echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
+        echo(json.dumps({"weights": str(best), "steps": last.step if last else told.steps}))
     else:
-        typer.echo(f"{best}; to use it: --weights {best}, or: python main.py weights import {best}")
+        echo(f"{best}; to use it: --weights {best}, or: python main.py weights import {best}")
+
+
+def compared(verdict: Verdict) -> str:
+    """One line: each kind's error relative to the reference's, and the worst item."""
+    kinds = ", ".join(f"{name} {ratio:.2f}" for name, ratio in verdict.kinds.items())
+    name, ratio = verdict.worst
+    return (
+        f"To the reference: {verdict.mean:.3f} ({kinds}); worst {name} {ratio:.2f}; "
+        f"{verdict.worse} items more than 15% worse."
+    )

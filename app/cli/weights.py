@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def fetch(
     for entry in entries:
         with _progress_bar(entry.name) as progress:
             path = fetch_entry(entry, progress=progress)
-        typer.echo(f"{entry.name} is here and whole: {path}")
+        echo(f"{entry.name} is here and whole: {path}")
 
 
 @weights.command("import")
@@ -90,10 +91,10 @@ def import_weights(
     from app.weights import store
 
     imported = store.resolve(import_file(file, name=name, force=force))
-    typer.echo(f"Imported as {imported.name}; to use it: --weights {imported.name}")
+    echo(f"Imported as {imported.name}; to use it: --weights {imported.name}")
     heads = imported.metadata.get("missing_heads")
     if heads:
-        typer.echo(f"It lacks {heads.replace(',', ' and ')}, which only training needs.")
+        echo(f"It lacks {heads.replace(',', ' and ')}, which only training needs.")
 
 
 @weights.command()
@@ -116,7 +117,7 @@ def calibrate(
     chosen = store.resolve(name or store.DEFAULT)
     with _counting() as progress:
         made = run(chosen, places, progress=progress)
-    typer.echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
+    echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
 
 
 @weights.command()
@@ -169,16 +170,16 @@ def heads(
             progress=lambda step: bar(step, planned),
         )
     if as_json:
-        typer.echo(json.dumps(made.as_json()))
+        echo(json.dumps(made.as_json()))
         return
     old, new = made.before, made.after
-    typer.echo(
+    echo(
         f"{made.path}: fitted to {made.taught_by}. S and the matte differ by {new.semantic:.4f} "
         f"({old.semantic:.4f} before), D and the matte in the band by {new.detail:.4f} "
         f"({old.detail:.4f})."
     )
     if people is not None:
-        typer.echo(
+        echo(
             f"From the true alpha S is {new.semantic_error:.4f} away, the matte "
             f"{new.matte_error_small:.4f}; in the band D {new.detail_error:.4f}, the matte "
             f"{new.matte_error_band:.4f}."
@@ -207,7 +208,7 @@ def quantise(
     chosen = store.resolve(name or store.DEFAULT)
     with _counting() as progress:
         made = run(chosen, places, progress=progress)
-    typer.echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
+    echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
 
 
 @contextmanager
@@ -221,11 +222,11 @@ def _counting() -> Iterator[Callable[[int], None]]:
 
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"weights": [_as_json(line) for line in lines]}))
+        echo(json.dumps({"weights": [_as_json(line) for line in lines]}))
         return
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from app.cli.terminal import Terminal, plain
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Name", "State", "Size", "Licence", "What"):
@@ -236,17 +237,17 @@ def _show(lines: Sequence[Status], *, as_json: bool) -> None:
         )
     for line in lines:
         table.add_row(
-            Text(line.name + (" (default)" if line.default else "")),
-            Text(line.state, style=_STYLES[line.state]),
-            Text(f"{line.bytes / 1e6:.1f} MB"),
-            Text(line.licence),
-            Text(line.title if line.history is None else _with_history(line.title, line.history)),
+            plain(line.name + (" (default)" if line.default else "")),
+            plain(line.state, style=_STYLES[line.state]),
+            plain(f"{line.bytes / 1e6:.1f} MB"),
+            plain(line.licence),
+            plain(line.title if line.history is None else _with_history(line.title, line.history)),
         )
-    console = Console()
+    console = Terminal()
     console.print(table)
     for line in lines:
         if line.problem is not None:
-            console.print(Text(line.problem, style="red"), soft_wrap=True)
+            console.print(plain(line.problem, style="red"), soft_wrap=True)
 
 
 def _as_json(line: Status) -> dict[str, object]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Sequence
 
 from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
+from app.system.json_lines import Lines
 from app.system.program import command_line, last_line, signal_name
 
 _NICE = 10
@@ -31,7 +31,7 @@ class Child(QObject):
         super().__init__(parent)
         self.program = command_line()
         self._process: QProcess | None = None
-        self._unread = b""
+        self._lines = Lines()
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(_PATIENCE)
@@ -45,7 +45,7 @@ class Child(QObject):
         if self._process is not None:
             raise RuntimeError("the child runs already")
         process = QProcess(self)
-        self._process, self._unread = process, b""
+        self._process, self._lines = process, Lines()
         process.readyReadStandardOutput.connect(self._read)
         process.started.connect(self._give_way)
         process.finished.connect(self._finished)
@@ -84,15 +84,8 @@ class Child(QObject):
     def _read(self) -> None:
         if self._process is None:
             return
-        self._unread += self._process.readAllStandardOutput().data()
-        *whole, self._unread = self._unread.split(b"\n")
-        for line in whole:
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue  # the closing sentence, for people
-            if isinstance(told, dict):
-                self.told.emit(told)
+        for told in self._lines.feed(self._process.readAllStandardOutput().data()):
+            self.told.emit(told)
 
     def _failed(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:

@@ -64,6 +64,12 @@ class Format:
     beside: Sequence[str] = ()
 
 
+def files_written(target: Path, form: str) -> list[Path]:
+    """What `export` writes: `target`, and the files that its format has beside it."""
+    beside = FORMATS[form].beside if form in FORMATS else ()
+    return [target, *(target.with_suffix(suffix) for suffix in beside)]
+
+
 def export(
     network: MODNet,
     target: Path,
@@ -89,7 +95,7 @@ def export(
             f"{form} needs the package {chosen.package}, which is not installed; run: python -m "
             "pip install -r requirements.txt, or choose another --format."
         )
-    paths = [target, *(target.with_suffix(suffix) for suffix in chosen.beside)]
+    paths = files_written(target, form)
     for path in paths:
         if path.exists() and not force:
             raise OutputExists(f"{path} is there already; choose another name, or say --force.")

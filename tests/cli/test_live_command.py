@@ -168,3 +168,14 @@ def test_being_told_to_end_is_a_success(picture: str, tmp_path: Path, number: in
     assert told["settings"]["source"] == picture
     assert told["recording"]["files"][0]["problem"] is None
     assert "Traceback" not in err
+
+
+def test_a_background_that_cannot_be_opened_is_told_and_the_room_is_blurred(
+    picture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = tmp_path / "gone.jpg"
+    arguments = ("--source", picture, "--output", "null", "--seconds", "0.5")
+    assert run(*arguments, "--background", f"image:{gone}") == 0
+    said = capsys.readouterr().err
+    assert "gone.jpg" in said
+    assert "Your room is blurred" in said
