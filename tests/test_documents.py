@@ -234,6 +234,11 @@ UNTRIED: dict[str, str] = {
     "python3 scripts/setup.py --dev": _INSTALLS,
     "pip download -r requirements.txt -d wheels": _INSTALLS,
     "pip install -r": _INSTALLS,
+    "pip install --require-hashes --no-deps": _INSTALLS,
+    "make audit": "it needs the network",
+    "make soak-devices": _SYSTEM,
+    'make soak-devices ARGS="--loopback ../v4l2loopback"': _SYSTEM,
+    'make soak-devices ARGS="tests/devices/test_cameras.py -k unplugged"': _SYSTEM,
     "make clean": "it removes the environment that the tests run in",
     "make test": _DEVELOPERS,
     "make check": _DEVELOPERS,
@@ -351,7 +356,9 @@ _HELP = [
     *(
         f"scripts/{name}.py"
         for name in (
+            "audit",
             "distil_easpp",
+            "hash_requirements",
             "make_cutouts",
             "make_demo_clip",
             "make_sample_backgrounds",
