@@ -1,7 +1,6 @@
 """Mattecam's entry: `python main.py --help` lists what it does."""
 
 import sys
-from typing import NoReturn
 
 
 def _run() -> int:
@@ -24,12 +23,10 @@ def _run() -> int:
         return 130
 
 
-def _run_and_leave() -> NoReturn:
-    code = _run()
-    from app.system.leaving import leave
-
-    leave(code)
-
-
 if __name__ == "__main__":
-    _run_and_leave()
+    try:
+        from app.system.leaving import run_and_leave
+    except KeyboardInterrupt:
+        sys.stderr.write("Stopped.\n")
+        sys.exit(130)
+    run_and_leave(_run)

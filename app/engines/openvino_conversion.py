@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from app.engines.openvino_cache import (
 from app.errors import EngineError, MattecamError
 from app.modnet import REVISION
 from app.runtime.opening import Opening
+from app.system.leaving import end_with_parent
 from app.system.openvino_import import import_openvino
 from app.system.program import how_it_ended, ignore_terminal, start_worker
 
@@ -242,9 +243,7 @@ def _child(answer: Connection, conversion: _Conversion) -> None:
     ignore_terminal()
     from app.modnet import convert
 
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    parent = end_with_parent()
     source, eight_bit = conversion.source, conversion.eight_bit
     try:
         if conversion.for_scenes:
@@ -253,7 +252,7 @@ def _child(answer: Connection, conversion: _Conversion) -> None:
             model = convert.to_openvino(
                 source, statistics=conversion.statistics, eight_bit=eight_bit
             )
-        xml, weights = _saved(model, conversion.folders, parent.pid or 0)
+        xml, weights = _saved(model, conversion.folders, parent)
     except MattecamError as error:
         _send(answer, error)
     except KeyboardInterrupt:
@@ -275,11 +274,6 @@ def _send(answer: Connection, failure: MattecamError | None, *content: bytes) ->
         answer.send(failure)
         for part in content:
             answer.send_bytes(part)
-
-
-def _end_with(parent: int) -> None:
-    wait([parent])
-    os._exit(1)
 
 
 def _saved(model: Any, folders: Sequence[Path], owner: int) -> tuple[bytes, bytes]:
