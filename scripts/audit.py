@@ -10,6 +10,7 @@ could not be asked: nothing is known then.
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -100,4 +101,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0]).parse_args()
     sys.exit(main())

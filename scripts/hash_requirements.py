@@ -10,6 +10,7 @@ CUDA come from other indexes and are other files under the same version.
 
 from __future__ import annotations
 
+import argparse
 import re
 import subprocess
 import sys
@@ -51,6 +52,9 @@ def main() -> int:
     for source, target in FILES.items():
         try:
             new = [block for block in blocks(compiled(ROOT / source)) if block not in written]
+        except FileNotFoundError:
+            sys.stderr.write("uv is not installed; run: python -m pip install uv==0.13.9\n")
+            return 1
         except subprocess.CalledProcessError:
             sys.stderr.write(f"uv could not hash {source}; what went wrong is shown above.\n")
             return 1
@@ -61,4 +65,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0]).parse_args()
     sys.exit(main())

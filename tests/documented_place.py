@@ -26,14 +26,15 @@ sys.path.insert(0, os.getcwd())
 from app.cli import main
 from app.live import LivePipeline
 signal.signal(signal.SIGINT, signal.default_int_handler)
-start = LivePipeline.start
+start, is_live = LivePipeline.start, False
 def start_and_count(pipeline):
     shown = itertools.count(1)
-    pipeline.add_tap(lambda composite: next(shown) == 40 and _thread.interrupt_main())
+    pipeline.add_tap(lambda composite: next(shown) == 40 and is_live and _thread.interrupt_main())
     start(pipeline)
 LivePipeline.start = start_and_count
 for line in sys.stdin:
     words = json.loads(line)
+    is_live = words[1:2] == ["live"]
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
         try:

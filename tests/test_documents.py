@@ -68,7 +68,9 @@ _DEMO = Case(instead={"demo": "talk.mp4"}, frames={"demo-result.mp4": 12})
 TRIED: dict[str, Case] = {
     # README.md
     r".venv\Scripts\python main.py convert demo -o demo-result.mp4": _DEMO,
-    ".venv/bin/python main.py convert demo -o demo-result.mp4": _DEMO,
+    ".venv/bin/python main.py convert demo -o demo-result.mp4": Case(
+        "--force", {"demo": "talk.mp4"}, {"demo-result.mp4": 12}
+    ),
     "python main.py live --source camera --output virtual-camera --background blur": _LIVE,
     "python main.py live --source demo --output pipewire": _LIVE,
     "python main.py live --source camera --on-demand": _LIVE,
@@ -89,7 +91,7 @@ TRIED: dict[str, Case] = {
     "python main.py convert talk.mp4 -o out.mp4 --background color:#00b140": _convert(out_mp4=12),
     "python main.py convert talk.mp4 -o out.webm --background transparent": _convert(out_webm=12),
     "python main.py convert talk.mp4 -o mattes/ --show matte": Case(
-        "--engine null", frames={f"mattes/{index:06d}.png": 1 for index in (0, 11)}
+        "--engine null", frames={f"mattes/{index:05d}.png": 1 for index in (0, 11)}
     ),
     "python main.py convert me.jpg -o me.png --background transparent": _convert(me_png=1),
     "python main.py convert frames/ -o out.mp4 --fps 24": _convert(out_mp4=20),
@@ -112,7 +114,9 @@ TRIED: dict[str, Case] = {
         says="On ",
     ),
     "python main.py evaluate images DIR": Case("--engine null", says="mean"),
-    "python main.py bench": Case(_QUICK_BENCH, says="times the naive loop"),
+    "python main.py bench": Case(
+        _QUICK_BENCH, says="onnxruntime: not measured: ONNX Runtime is not installed"
+    ),
     "python main.py COMMAND --help": Case(instead={"COMMAND": "convert"}, says="Usage"),
     "python main.py train CONFIG.toml": Case(
         frames={"output/finetune/best.safetensors": 0}, long=True
@@ -133,13 +137,15 @@ TRIED: dict[str, Case] = {
     ),
     "python scripts/measure_adapt.py CLIPS --minutes 40": Case("--help", says="--minutes"),
     # docs/decisions.md, docs/live.md
-    "python main.py evaluate video CLIPS --norms scene": Case("--max-frames 3", says="mean"),
+    "python main.py evaluate video CLIPS --norms scene": Case(
+        "--max-frames 3", says="mean", long=True
+    ),
     "python main.py live --source camera:0 --output virtual-camera --background blur": _LIVE,
     "python main.py live --source demo --output null --seconds 10 --json": Case(
         "--engine null", {"10": "120"}, says='"fps_out"'
     ),
     "python main.py bench --frame-size 1280x720 --mode live --rate 60 --quality 60fps --beside none"
-    " --rounds 1 --seconds 60": Case(instead={"60": "1"}, says="Live, "),
+    " --rounds 1 --seconds 60": Case(instead={"60": "1"}, says="Live, ", long=True),
     "python main.py evaluate video CLIPS --size 448x256 --norms scene --baseline": Case(
         "--max-frames 3", says="ratio to plain", long=True
     ),
@@ -228,6 +234,11 @@ UNTRIED: dict[str, str] = {
     "python3 scripts/setup.py --dev": _INSTALLS,
     "pip download -r requirements.txt -d wheels": _INSTALLS,
     "pip install -r": _INSTALLS,
+    "pip install --require-hashes --no-deps": _INSTALLS,
+    "make audit": "it needs the network",
+    "make soak-devices": _SYSTEM,
+    'make soak-devices ARGS="--loopback ../v4l2loopback"': _SYSTEM,
+    'make soak-devices ARGS="tests/devices/test_cameras.py -k unplugged"': _SYSTEM,
     "make clean": "it removes the environment that the tests run in",
     "make test": _DEVELOPERS,
     "make check": _DEVELOPERS,
@@ -299,6 +310,7 @@ def test_a_line_does_what_it_says(place: Place, line: str) -> None:
             assert found == count if count > 0 else found > 0
 
 
+@pytest.mark.soak
 def test_bench_names_a_contender_that_cannot_run_and_measures_the_rest(place: Place) -> None:
     done = place.run(["main.py", "bench", "talk.mp4", "--json", *_QUICK_BENCH.split()])
     assert done.code == 0, done.err
@@ -348,7 +360,9 @@ _HELP = [
     *(
         f"scripts/{name}.py"
         for name in (
+            "audit",
             "distil_easpp",
+            "hash_requirements",
             "make_cutouts",
             "make_demo_clip",
             "make_sample_backgrounds",

@@ -152,7 +152,12 @@ def _show(
     console.print(table)
     console.print(f"{report.HEAD[-1]}:")
     for run in (run for cell in measured for run in cell):
-        console.print(f"  {report.label(run)}: {report.row(run)[-1]}", highlight=False)
+        console.print(
+            f"  {report.label(run)}: {report.row(run)[-1]}",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
     for cell in measured:
         for sentence in report.ratios(cell):
             console.print(f"{cell[-1]['frame_size']}, {cell[-1]['network_size']}: {sentence}")

@@ -141,6 +141,7 @@ def adapt(
     # Of the looks at the frames a fifth or more is at those that were held out.
     judged = _LOOKING / 5
     try:
+        in_time(Progress("Looking", 0.0))  # reading may have taken all of it
         if missing_heads:
             _fit_heads(network, learning, rng, in_time)
         watch.remember(network, lambda share: in_time(Progress("Looking", judged * share)))
