@@ -52,13 +52,22 @@ class Camera:
     skip: float = 0.0
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, height: int) -> Camera:
-        """A camera by chance, for pictures `height` pixels high."""
+    def draw(cls, rng: np.random.Generator, height: int, *, calm: bool = False) -> Camera:
+        """A camera by chance, for pictures `height` pixels high. calm: one of the better ones."""
 
         def sometimes(chance: float, low: float, high: float) -> float:
             value = float(rng.uniform(low, high))
             return value if rng.random() < chance else 0.0
 
+        if calm:
+            grain = float(rng.uniform(0, 0.012))
+            return cls(
+                exposure=float(np.exp(rng.normal(0, 0.08))),
+                contrast=float(rng.uniform(0.9, 1.1)),
+                noise=(grain, grain * 0.6),
+                quality=int(rng.integers(60, 95)),
+                skip=float(rng.uniform(0, 2)),
+            )
         noise = sometimes(0.6, 0.003, 0.03)
         balance = rng.uniform(0.92, 1.08, 3)
         quality = int(rng.integers(35, 95))

@@ -66,10 +66,12 @@ class Validation(_Model):
 
     clips: folders as `evaluate video` takes them. frames: of each clip, as neighbours. kinds: items
     of every kind that is to be watched; with them the state that is kept follows the rule of
-    app/training/choice.py, which compares with `reference`, a name or file of weights.
+    app/training/choice.py, which compares with `reference`, a name or file of weights. rooms: for
+    kinds that name none; those of [mix] where there are none.
     """
 
     clips: tuple[Path, ...] = ()
+    rooms: tuple[Path, ...] = ()
     kinds: tuple[ValidationKind, ...] = ()
     reference: str = store.PLAIN
     every: Positive = 100
@@ -254,6 +256,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
         changes["validation"] = config.validation.model_copy(
             update={
                 "clips": paths(config.validation.clips),
+                "rooms": paths(config.validation.rooms),
                 "kinds": kinds,
                 "reference": near(config.validation.reference),
             }

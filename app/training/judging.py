@@ -36,7 +36,7 @@ class Judge:
             if len(set(names)) < len(names) or any("/" in name for name in names):
                 raise UsageError("validation.kinds need names that differ, without a slash.")
             teacher = teacher_of(config.looks, mix.longest_side(config.sizes), say)
-            rooms = config.mix.rooms if config.mix is not None else ()
+            rooms = told.rooms or (config.mix.rooms if config.mix is not None else ())
             self.items = read_items(told.kinds, rooms, teacher)
 
     def __bool__(self) -> bool:

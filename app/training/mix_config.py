@@ -140,7 +140,7 @@ class ValidationKind(_Model):
 
     Attributes:
         name: the kind, as in "fast hands".
-        people, rooms: composites are made of these, from the run's seed. Rooms default to [mix]'s.
+        people, rooms: of composites, which are always alike. Rooms default to the validation's.
         distance, theme: of the composites.
         frames: of each composite; above 1 the person moves and dtSSD is measured.
         pairs: folders with image/ and alpha/ that are shown as they are.
