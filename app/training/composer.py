@@ -68,12 +68,9 @@ class _Role:
 
 
 class Composer:
-    """Makes shots.
+    """Makes shots; how often what is shown is in `mix`."""
 
-    themes: how often each hard case is made, and everything else by chance, is in `mix`.
-    """
-
-    def __init__(self, foregrounds: Foregrounds, backdrops: rooms.Rooms | None, mix: Mix) -> None:
+    def __init__(self, foregrounds: Foregrounds, backdrops: rooms.Rooms, mix: Mix) -> None:
         self._foregrounds = foregrounds
         self._rooms = backdrops
         self._mix = mix
@@ -99,8 +96,6 @@ class Composer:
             shown = self._as_is(rng, size)
             if shown is not None:
                 return shown
-        if self._rooms is None:
-            raise AssertionError("config.read asks for rooms where people are composed")
         theme = self._theme(rng) if theme is None else theme
         roles = self._roles(rng, size, frames, theme, distance, plain=plain)
         backdrop = self._rooms.draw(rng, size, pans=frames > 1 and rng.random() < _PANS, calm=plain)
@@ -267,7 +262,7 @@ class Composer:
         """A picture in its own room; None where the one that is drawn has none, or not its turn."""
         person = self._foregrounds.draw(rng)
         file = person.files[int(rng.integers(len(person.files)))]
-        if file.alpha is None or (self._rooms is not None and rng.random() >= self._mix.as_is):
+        if file.alpha is None or rng.random() >= self._mix.as_is:
             return None
         picture = self._foregrounds.read(file)
         assert picture.scene is not None
