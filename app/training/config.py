@@ -67,7 +67,8 @@ class Validation(_Model):
     clips: folders as `evaluate video` takes them. frames: of each clip, as neighbours. kinds: items
     of every kind that is to be watched; with them the state that is kept follows the rule of
     app/training/choice.py, which compares with `reference`, a name or file of weights. rooms: for
-    kinds that name none; those of [mix] where there are none.
+    kinds that name none; those of [mix] where there are none. every: steps between validations;
+    early: those up to step `early_until`, when much is forgotten quickly.
     """
 
     clips: tuple[Path, ...] = ()
@@ -75,7 +76,13 @@ class Validation(_Model):
     kinds: tuple[ValidationKind, ...] = ()
     reference: str = store.PLAIN
     every: Positive = 100
+    early: Positive = 100
+    early_until: int = Field(default=0, ge=0)
     frames: Annotated[int, Field(ge=2)] = 6
+
+    def is_due(self, step: int) -> bool:
+        """Whether the run is validated after so many steps."""
+        return step % self.every == 0 or (step <= self.early_until and step % self.early == 0)
 
 
 class Augment(_Model):
