@@ -163,10 +163,10 @@ class Recorder:
         change = cv2.absdiff(rgb, sent).mean(axis=2, dtype=np.float32)
         blocks = -(-width // _BLOCK), -(-height // _BLOCK)
         mean = np.asarray(cv2.resize(change, blocks, interpolation=cv2.INTER_AREA), np.float32)
-        anew = mean > self._camera.skip
+        resent = mean > self._camera.skip
         stripe = (self._count * blocks[1] // _REFRESH) % blocks[1]
-        anew[stripe : stripe + max(1, blocks[1] // _REFRESH)] = True
-        mask = np.repeat(np.repeat(anew, _BLOCK, axis=0), _BLOCK, axis=1)[:height, :width]
+        resent[stripe : stripe + max(1, blocks[1] // _REFRESH)] = True
+        mask = np.repeat(np.repeat(resent, _BLOCK, axis=0), _BLOCK, axis=1)[:height, :width]
         return np.where(mask[..., None], coded, sent)
 
 

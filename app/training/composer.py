@@ -1,4 +1,4 @@
-"""Composites and sequences, made anew at each step from people, rooms, things, light and a camera.
+"""Composites and sequences, made at each step from people, rooms, things, light and a camera.
 
 Everything follows from the generator that is handed in: one seed for one step gives one picture.
 """
