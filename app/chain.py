@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.backgrounds import create_background
+from app.backgrounds.base import background_files
 from app.compositing import Compositing
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.engines.select import open_engine
 from app.errors import OptionError, WeightsError
 from app.flow import Step
 from app.light.base import create_light
-from app.matte_steps.base import MatteSteps, open_matte_steps
+from app.matte_steps.base import MatteSteps, matte_steps, open_matte_steps
 from app.matting import Matting
 from app.mirror import Mirror
 from app.modnet.preprocess import AUTO, Grid, NetworkSize, grid_for
+from app.outputs.read_files import Reading
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.memory import keep_freed
 from app.runtime.opencv import work_in_the_callers_thread
+from app.runtime.opening import Opening
 from app.subject.size_policy import SizePolicy
 from app.temporal.base import temporal_filters
 from app.weights import beside, eight_bit, statistics, store
@@ -159,6 +162,22 @@ def open_chain(
         yield Chain(steps, info, name, settings, temporal.delay_frames, matting.grids)
 
 
+def files_read(settings: ChainSettings) -> list[Reading]:
+    """The user's files that a chain of these settings reads.
+
+    Raises OptionError for a wrong spec, and WeightsError where there are no such weights.
+    """
+    found = [Reading("the background", path) for path in background_files(settings.background)]
+    for spec in settings.steps:
+        entry = matte_steps.entry(matte_steps.parse(spec)[0])
+        what = f'the picture of "{entry.title}"'
+        found += [Reading(what, path) for path in matte_steps.paths_in(spec)]
+    weights = resolve_weights(settings)
+    if weights is not None:
+        found.append(Reading("the file of the weights", weights.path))
+    return found
+
+
 def resolve_weights(settings: ChainSettings) -> store.WeightsFile | None:
     """The weights that the settings name, None where the engine needs none. Raises WeightsError."""
     needed = settings.engine == "auto" or engines.entry(settings.engine).factory.needs_weights
@@ -166,7 +185,9 @@ def resolve_weights(settings: ChainSettings) -> store.WeightsFile | None:
 
 
 def open_chain_engine(
-    settings: ChainSettings, weights: store.WeightsFile | None
+    settings: ChainSettings,
+    weights: store.WeightsFile | None,
+    opening: Opening | None = None,
 ) -> AbstractContextManager[tuple[Engine, EngineInfo]]:
     """The engine that the settings name, and what it runs on; see `open_engine`."""
     stored = resolve_statistics(settings, weights)
@@ -187,6 +208,7 @@ def open_chain_engine(
             eight_bit_sha256=rounded.sha256 if rounded else "",
             scene=settings.one_scene and settings.norms in ("auto", "scene"),
         ),
+        opening,
     )
 
 

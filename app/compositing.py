@@ -6,7 +6,7 @@ what it was measured against.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 
 import cv2
@@ -54,19 +54,37 @@ class Compositing:
     """The step from Cutout to Composite. Owns its background: opens it, closes it.
 
     Used from one thread at a time.
+
+    Args:
+        background: open already, or not.
+        light: applied in this order.
+        spare: gives an open background in place of one that cannot be opened or fails while it
+            renders, from the error. Without it, the error is raised.
     """
 
     name = "composite"
 
-    def __init__(self, background: Background, *, light: Sequence[LightTouch] = ()) -> None:
+    def __init__(
+        self,
+        background: Background,
+        *,
+        light: Sequence[LightTouch] = (),
+        spare: Callable[[Exception], Background] | None = None,
+    ) -> None:
         self._background = background
         self._light = tuple(light)
+        self._spare = spare
         self._pool = PicturePool()
         self._is_open = False
 
     def open(self) -> None:
-        """Raises InputError where the background cannot be opened."""
-        self._background.open()
+        """Raises InputError where the background cannot be opened and there is no spare one."""
+        try:
+            self._background.open()
+        except Exception as error:
+            if self._spare is None:
+                raise
+            self._replace(self._spare(error))
         self._is_open = True
 
     def close(self) -> None:
@@ -98,16 +116,34 @@ class Compositing:
             except BaseException:
                 background.close()
                 raise
+        self._replace(background)
+
+    @property
+    def shows_room(self) -> bool:
+        """See Background."""
+        return self._background.shows_room
+
+    def _replace(self, background: Background) -> None:
         former, self._background = self._background, background
         if former is not background:
             former.close()
+
+    def _behind(self, item: Cutout) -> RGB | None:
+        try:
+            return self._background.render(item)
+        except Exception as error:
+            if self._spare is None:
+                raise
+            # A background is a plug-in, and its file may go away while it is shown.
+            self._replace(self._spare(error))
+            return self._background.render(item)
 
     def swap_light(self, light: Sequence[LightTouch]) -> None:
         """Other touches of light for the frames to come, between two pushes."""
         self._light = tuple(light)
 
     def push(self, item: Cutout) -> Iterable[Composite]:
-        behind = self._background.render(item)
+        behind = self._behind(item)
         if behind is None:
             return [Composite(item, None)]
         person = item.colours

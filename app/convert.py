@@ -8,14 +8,15 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from app.chain import ChainSettings, open_chain
+from app.chain import ChainSettings, files_read, open_chain
 from app.errors import InputError
 from app.flow import StageTimes, run
 from app.frames import Frame
 from app.outputs.base import Picture
 from app.outputs.open import open_output
+from app.outputs.read_files import Reading
 from app.sources.base import Source
-from app.sources.open import open_source
+from app.sources.open import file_read, open_source
 from app.views import View, channels, output_size, show
 
 
@@ -23,6 +24,8 @@ from app.views import View, channels, output_size, show
 class Conversion:
     """One conversion: what is asked for, and while it runs and afterwards, how far it came.
 
+    input, output: files, or `-`: standard input, standard output. format: of an output that is a
+    pipe; see `open_output`.
     frames_in, frames_out: counts so far. total: how many there will be, None where unknown; it may
     be an estimate. skipped: frames of the source that could not be decoded.
     picture: the last one that was written.
@@ -35,6 +38,7 @@ class Conversion:
     view: View = View.COMPOSITE
     rate: Fraction | float | None = None
     force: bool = False
+    format: str | None = None
     frames_in: int = 0
     frames_out: int = 0
     skipped: int = 0
@@ -64,8 +68,9 @@ class Conversion:
                 info=info,
                 channels=kind,
                 force=self.force,
-                source=Path(self.input),
+                reads=[Reading("the input itself", file_read(self.input)), *files_read(settings)],
                 stem=source.stem,
+                format_name=self.format,
             )
             with open_chain(settings, frame_size=info.size) as chain, output:
                 self.description = chain.describe(info.size)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from app import v4l2
 from app.errors import MattecamError
 from app.outputs import pipewire, virtual_camera
 from app.sources.devices import CameraList, system_cameras
@@ -220,7 +221,9 @@ def _loopback(machine: Machine) -> Iterator[Check]:
             "sudo usermod -aG video $USER, then log out and in again",
         )
         return
-    listed = ", ".join(f"/dev/{node} ({title})" for node, title in nodes.items())
+    listed = ", ".join(
+        f"/dev/{node} ({title}){_open_in(machine, f'/dev/{node}')}" for node, title in nodes.items()
+    )
     exclusive = machine.text("/sys/module/v4l2loopback/parameters/exclusive_caps")
     if exclusive and "Y" not in exclusive:
         yield Check(
@@ -232,6 +235,17 @@ def _loopback(machine: Machine) -> Iterator[Check]:
         )
         return
     yield Check(_VIRTUAL, name, "ok", f"Ready: {listed}.")
+
+
+def _open_in(machine: Machine, device: str) -> str:
+    """The other programs that have it open, as far as may be seen: ", open in obs (process 77)"."""
+    try:
+        programs = v4l2.programs_with(
+            machine.path(device), proc=machine.path("/proc"), without=(os.getpid(),)
+        )
+    except OSError:
+        return ""
+    return f", open in {', '.join(map(str, programs))}" if programs else ""
 
 
 def _loopback_nodes(machine: Machine) -> Mapping[str, str]:
@@ -378,7 +392,8 @@ def cameras(machine: Machine) -> Iterator[Check]:
             continue
         best = max((item.size for item in camera.formats), default=None)
         size = f", up to {best[0]}x{best[1]}" if best is not None else ""
-        yield Check(section, camera.name, "ok", f"camera:{camera.id} ({camera.path}){size}")
+        users = _open_in(machine, camera.path) if camera.api == "v4l2" else ""
+        yield Check(section, camera.name, "ok", f"camera:{camera.id} ({camera.path}){size}{users}")
 
 
 # ---- Weights and engines ------------------------------------------------------------------------

@@ -23,11 +23,17 @@ The message is one or two sentences a user understands: what is wrong, then what
 
 from __future__ import annotations
 
+from app.plain_text import readable
+
 
 class MattecamError(Exception):
     """The root: everything that is told to the user in a sentence."""
 
     exit_code = 1
+
+    def __str__(self) -> str:
+        """One line: a name in it can neither break the line nor reach the terminal as a command."""
+        return readable(super().__str__())
 
 
 class UsageError(MattecamError):

@@ -29,6 +29,8 @@ class Frame:
     index: counts up from 0 in one source.
     captured_at: seconds. Live: on time.monotonic()'s clock. From a file: the frame's own
         presentation time, so that a variable frame rate survives.
+    rgba: uint8 (H, W, 4), straight, where the picture is not opaque: its own colors and alpha, of
+        which `rgb` is the composite over one color (app/sources/alpha.py). The cut-out keeps it.
     mirrored: the network is to see it flipped left to right; `rgb` itself is not.
     halves: `rgb` halved once, twice and so on, as far as anybody wanted it; see app/halving.py.
     scaled: `rgb` at other sizes (width, height), likewise; see app/temporal/motion.py.
@@ -39,6 +41,7 @@ class Frame:
     index: int
     captured_at: float
     mirrored: bool = False
+    rgba: RGBA | None = None
     halves: dict[int, RGB] = field(repr=False, default_factory=dict)
     scaled: dict[tuple[int, int], RGB] = field(repr=False, default_factory=dict)
     changes: dict[int, npt.NDArray[np.float32]] = field(repr=False, default_factory=dict)

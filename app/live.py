@@ -22,19 +22,20 @@ from typing import Any
 
 from typing_extensions import Self
 
-from app.backgrounds.base import Background, create_background
+from app.backgrounds.base import Background, create_background, shows_room
 from app.engines.base import engines
 from app.errors import InputError, MattecamError, OptionError
-from app.frames import Alpha, Composite, Frame, Matte
+from app.frames import Composite, Frame, Matte
 from app.light.base import create_light
 from app.live_events import Callbacks, Failure, Info, State, Teller, failure_of
+from app.live_matting import LiveMatting, MattingHost
+from app.live_names import check_parts
 from app.live_outputs import Host, LiveOutputs
 from app.matte_steps.base import open_matte_steps
-from app.modnet.preprocess import NetworkSize, grid_for
+from app.modnet.preprocess import grid_for
 from app.on_demand import MakeWatch, OnDemand
 from app.outputs.live_base import LiveOutput, create_live_output
 from app.outputs.loopback_readers import ReaderWatch
-from app.pace.pace import Pace
 from app.refine.edge import edge_tools
 from app.refine.refine import Refine
 from app.runtime.mailbox import Mailbox
@@ -42,14 +43,12 @@ from app.runtime.memory import give_back, keep_freed, let_freed_go
 from app.runtime.opencv import work_in_the_callers_thread
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
-from app.sources.live_base import LiveSource, create_live_source
+from app.sources.live_base import LiveSource, create_live_source, silence_of
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
-from app.stages.matting import MattingWork, Past, Shot
+from app.stages.matting import Shot
 from app.stages.output import STALL, Curtain
 from app.stats import Stats
-from app.subject.size_policy import SizePolicy, extent_of
-from app.temporal.base import temporal_filters
 from app.zoom import zoomed
 
 __all__ = ["Callbacks", "Failure", "Info", "LivePipeline", "Preview", "State"]
@@ -58,8 +57,6 @@ log = logging.getLogger(__name__)
 
 # So long a new capture thread waits for the old one to release the device.
 _HANDOVER = 2.0
-# So long a network that is replaced may take to give its last mattes, in seconds.
-_PASSING_ON = 1.0
 # Where a background cannot be opened: it hides the room, and needs no file.
 _SAFE_BACKGROUND = "blur"
 
@@ -130,6 +127,21 @@ class LivePipeline:
             create_output,
             backoff=backoff,
         )
+        self._matting = LiveMatting(
+            MattingHost(
+                lock=self._lock,
+                stats=lambda: self.stats,
+                settings=lambda: self._settings,
+                running=lambda: self._running,
+                source_rate=lambda: self._info.source_rate,
+                frame_size=lambda: self._frame_size,
+                emit=self._matted,
+                start=self._run_stage,
+                know=self._know,
+                opened=self._network_opened,
+                failed=self._network_failed,
+            )
+        )
         self._previews: list[Preview] = []
         self._taps: tuple[Callable[[Composite], None], ...] = ()
         self._left_behind: tuple[str, ...] = ()
@@ -147,11 +159,6 @@ class LivePipeline:
         self._stages: list[Stage[Any] | Worker] = []  # each that was started and may still run
         self._capture: Capture | None = None
         self._capture_worker: Worker | None = None
-        self._matting: Stage[Shot] | None = None
-        self._matting_work: MattingWork | None = None
-        self._next_matting: Stage[Shot] | None = None  # it is being opened
-        self._pace = Pace(self._settings)
-        self._subject = SizePolicy()
         self._compose: Stage[Matte] | None = None
         self._compose_work: ComposeWork | None = None
         self._preparing: Stage[str] | None = None
@@ -215,6 +222,7 @@ class LivePipeline:
             self._check_source(settings.source)
             made = self._outputs.make(settings.outputs)
             self._forget()
+            self._matting.begin()
             work_in_the_callers_thread()
             keep_freed()
             self.stats = Stats()
@@ -230,7 +238,7 @@ class LivePipeline:
                     "background",
                     BackgroundWork(
                         ready=self._background_ready,
-                        failed=lambda error: self._fail("background", error),
+                        failed=self._background_failed,
                     ),
                     on_end=self._log_end("background"),
                 )
@@ -238,7 +246,7 @@ class LivePipeline:
             self._start_compose()
             self._outputs.begin()
             self._outputs.follow(settings.outputs, made)
-            self._start_matting()
+            self._open_network()
             self._start_capture()
 
     def stop(self, timeout: float = 5.0) -> tuple[str, ...]:
@@ -265,16 +273,16 @@ class LivePipeline:
         # Not with the lock held: a watch may be telling, and waits for it.
         self._demand.stop()
         with self._lock:
-            preparing, following = self._preparing, self._next_matting
+            preparing = self._preparing
             capture, worker = self._capture, self._capture_worker
-            matting, compose = self._matting, self._compose
+            self._matting.cancel_opening()
+            matting, compose = self._matting.stage, self._compose
             outputs, stages = self._outputs.threads, list(self._stages)
             events = self._events
         assert events is not None
         until = time.monotonic() + timeout
-        for beside in (preparing, following):
-            if beside is not None:
-                beside.abandon()
+        if preparing is not None:
+            preparing.abandon()
         if capture is not None:
             capture.stop()
         if worker is not None:
@@ -310,7 +318,8 @@ class LivePipeline:
         with self._lock:
             self._stages = [stage for stage in self._stages if stage.is_alive]
             self._capture = self._capture_worker = None
-            self._matting = self._next_matting = self._compose = self._preparing = None
+            self._compose = self._preparing = None
+            self._matting.begin()
         give_back()
         return self._left_behind
 
@@ -389,11 +398,9 @@ class LivePipeline:
                 return
             if settings.source != old.source:
                 self._start_capture()
-            if _network_of(settings) != _network_of(old):
-                self._pace = Pace(settings)
-                self._start_matting()
-            elif settings.temporal != old.temporal:
-                self._swap_temporal(settings.temporal)
+            self._matting.apply(old)
+            if self._matting.is_opening:
+                self._dead.discard("engine")
             self._apply_compose(settings, old)
             self._outputs.follow(settings.outputs, made)
             if _look_of(settings) != _look_of(old):
@@ -409,8 +416,8 @@ class LivePipeline:
                 self._start_capture()
             elif self._capture is not None:
                 self._capture.retry_now()
-            if self._matting is None and self._next_matting is None:
-                self._start_matting()
+            if not self._matting.is_open and not self._matting.is_opening:
+                self._open_network()
             if self._compose is None:
                 self._start_compose()
             outputs = self._settings.outputs
@@ -473,21 +480,12 @@ class LivePipeline:
         """Raises MattecamError where a name or an option or a step's file is wrong."""
         if settings.engine != "auto":
             engines.entry(settings.engine)
-        temporal_filters.create_from_spec(settings.temporal)
-        edge_tools.create_from_spec(settings.edge)
-        create_background(settings.background)
-        create_light(settings.light)
-        open_matte_steps(settings.steps)
+        check_parts(settings)
 
     def _check_source(self, spec: str) -> None:
         """Raises OptionError. What is not there is told later, when it is to be opened."""
         with contextlib.suppress(InputError):
             self._create_source(spec)
-
-    @property
-    def _size_in_use(self) -> NetworkSize:
-        work = self._matting_work
-        return self._pace.size if work is None else work.settings.size
 
     def _run_stage(self, stage: Stage[Any]) -> Any:
         self._stages = [old for old in self._stages if old.is_alive]
@@ -519,40 +517,9 @@ class LivePipeline:
         self._stages.append(worker)
         worker.start()
 
-    def _start_matting(self) -> None:
-        """Opens a network; the one that runs goes on until it is ready."""
-        if self._next_matting is not None:
-            let_freed_go()  # until it has ended
-            self._next_matting.abandon()
-
-        def frame_size() -> tuple[int, int] | None:
-            with self._lock:
-                return self._frame_size
-
-        def last_alpha() -> Alpha | None:
-            with self._lock:
-                return self._last_alpha
-
-        # The stage needs its work, and the work wakes the stage.
-        work = MattingWork(
-            replace(self._settings.chain(), size=self._pace.size),
-            wake=lambda: stage.inbox.wake(),
-            frame_size=frame_size,
-            former=last_alpha,
-            on_open=lambda opened: self._matting_open(stage, opened),
-            emit=lambda matte: self._matted(stage, matte),
-            stats=self.stats,
-            skip_unchanged=self._settings.skip_unchanged,
-            trial=self._pace.wants_trial,
-        )
-        stage: Stage[Shot] = Stage(
-            "matting",
-            work,
-            on_end=lambda error: self._matting_ended(stage, error),
-            on_drop=lambda: self.stats.dropped("matting"),
-        )
+    def _open_network(self) -> None:
         self._dead.discard("engine")
-        self._next_matting = self._run_stage(stage)
+        self._matting.open()
 
     def _start_compose(self) -> None:
         settings = self._settings
@@ -563,7 +530,7 @@ class LivePipeline:
             steps=open_matte_steps(settings.steps),
             light=create_light(settings.light),
             emit=lambda composite: self._composed(stage, composite),
-            on_background_failed=lambda error: self._fail("background", error),
+            on_background_failed=lambda error: self._background_gone(error, hidden=True),
             on_notice=self._step_noticed,
             stats=self.stats,
         )
@@ -581,9 +548,12 @@ class LivePipeline:
         if self._compose is None:
             self._start_compose()
             return
-        if settings.background != old.background and self._preparing is not None:
-            self._preparing.inbox.put(settings.background)
         work = self._compose_work
+        if settings.background != old.background and self._preparing is not None:
+            if work is not None and not shows_room(settings.background):
+                # The room is hidden before the file that is to hide it was read.
+                self._compose.post(work.hide_room)
+            self._preparing.inbox.put(settings.background)
         if (settings.refine, settings.edge) != (old.refine, old.edge) and work is not None:
             refine = _refine(settings)
             self._compose.post(lambda: work.swap_refine(refine))
@@ -593,17 +563,6 @@ class LivePipeline:
         if settings.light != old.light and work is not None:
             light = create_light(settings.light)
             self._compose.post(lambda: work.swap_light(light))
-
-    def _swap_temporal(self, spec: str) -> None:
-        if self._next_matting is not None or self._matting is None:
-            # It was to be opened with the former filter.
-            self._start_matting()
-            return
-        work = self._matting_work
-        assert work is not None
-        self._matting.post(lambda: work.swap_temporal(spec))
-        delay = temporal_filters.create_from_spec(spec).delay_frames
-        self._know(delay_frames=delay)
 
     # ---- what the threads tell ---------------------------------------------------------------
 
@@ -627,16 +586,14 @@ class LivePipeline:
                 self._frame_size = frame.size
                 self._know(
                     frame_size=frame.size,
-                    network_size=str(grid_for(frame.size, self._size_in_use)),
+                    network_size=str(grid_for(frame.size, self._matting.size_in_use)),
                 )
             if self._source_lost or self._source_told:
                 self._source_lost, self._source_told = False, ""
                 self._update_state()
-            stage, shot = self._matting, Shot(frame, self._stretch)
+            self._matting.put(Shot(frame, self._stretch))
             if self._last_composite is None or now - self._last_composite > STALL:
                 previews = tuple(self._previews)
-        if stage is not None:
-            stage.inbox.put(shot)
         for preview in previews:
             preview.put(frame)
 
@@ -662,74 +619,47 @@ class LivePipeline:
                 self._report(failure_of("source", error))
                 self._update_state()
 
-    def _matting_open(self, stage: Stage[Shot], work: MattingWork) -> None:
-        with self._lock:
-            if stage is not self._next_matting or not self._running:
-                stage.abandon()
-                return
-            if self._pace.tried(
-                work.trial_seconds, self._settings.in_flight, self._info.source_rate
-            ):
-                log.info("the network begins at %s", self._pace.size)
-                self._start_matting()
-                return
-            former, former_work = self._matting, self._matting_work
-        # Not with the lock held: its last mattes come out first.
-        past = _past_of(former, former_work)
-        if past is not None:
-            work.follow(past)
-        with self._lock:
-            if stage is not self._next_matting or not self._running:
-                stage.abandon()
-                return
-            self._matting = stage
-            self._matting_work, self._next_matting = work, None
-            self._pace.opened(time.monotonic())
-            self._dead -= {"matting", "engine"}
-            self._know(engine=work.info, weights=work.weights, delay_frames=work.delay_frames)
-            if self._frame_size is not None:
-                grid = grid_for(self._frame_size, work.settings.size)
-                self._know(network_size=str(grid), size_for_subject=self._pace.is_for_subject)
-            self._update_state()
-        if former is not None:
-            let_freed_go()  # until it has ended
-            former.abandon()
+    def _network_opened(self) -> None:
+        self._dead -= {"matting", "engine"}
+        self._update_state()
 
-    def _matted(self, stage: Stage[Shot], matte: Matte) -> None:
+    def _network_failed(self, where: str, error: Exception, none_is_left: bool) -> None:
+        if none_is_left:
+            self._dead.add(where)
+            self._hide()
+        self._report(failure_of(where, error))
+        self._update_state()
+
+    def _matted(self, matte: Matte) -> None:
         with self._lock:
-            compose = self._compose if stage is self._matting else None
+            compose = self._compose
         if compose is not None:
             compose.inbox.put(matte)
 
-    def _matting_ended(self, stage: Stage[Shot], error: Exception | None) -> None:
-        with self._lock:
-            if stage is self._next_matting:
-                self._next_matting = None
-                where = "engine"
-            elif stage is self._matting:
-                self._matting = None
-                where = "matting"
-            else:
-                if self._running:
-                    keep_freed()
-                return
-            if error is None or not self._running:
-                return
-            if self._matting is None:
-                self._dead.add(where)
-                self._hide()
-            elif self._matting_work is not None:
-                self._pace.failed(self._matting_work.settings.size)
-            self._report(failure_of(where, error))
-            self._update_state()
-
-    def _background_ready(self, background: Background) -> None:
+    def _background_ready(self, background: Background, spec: str) -> None:
         with self._lock:
             compose, work = self._compose, self._compose_work
-        if compose is None or work is None:
+            is_wanted = spec == self._settings.background
+        if compose is None or work is None or not is_wanted:
             background.close()
         else:
             compose.post(lambda: work.swap_background(background))
+
+    def _background_failed(self, error: Exception) -> None:
+        """The one before stays. If it shows the room, that was hidden when the new one was set."""
+        with self._lock:
+            compose, work = self._compose, self._compose_work
+        if compose is None or work is None:
+            self._background_gone(error, hidden=False)
+        else:
+            compose.post(lambda: self._background_gone(error, hidden=work.hide_room()))
+
+    def _background_gone(self, error: Exception, *, hidden: bool) -> None:
+        failure = failure_of("background", error)
+        if hidden:
+            failure = replace(failure, remedy="Your room is blurred until you choose another one.")
+        with self._lock:
+            self._report(failure)
 
     def _composed(self, stage: Stage[Matte], composite: Composite) -> None:
         with self._lock:
@@ -760,10 +690,6 @@ class LivePipeline:
     def _step_noticed(self, sentence: str) -> None:
         with self._lock:
             self._report(Failure("matte steps", sentence))
-
-    def _fail(self, where: str, error: Exception) -> None:
-        with self._lock:
-            self._report(failure_of(where, error))
 
     def _log_end(self, name: str) -> Callable[[Exception | None], None]:
         def ended(error: Exception | None) -> None:
@@ -805,7 +731,10 @@ class LivePipeline:
         return State.STALLED if now - self._last_composite > STALL else State.RUNNING
 
     def _report(self, failure: Failure) -> None:
-        log.info("%s: %s", failure.where, failure)
+        # The sentence may name a file of the user's; the log file is sent along with reports.
+        kind = "told" if failure.error is None else type(failure.error).__name__
+        log.info("%s: %s", failure.where.partition(" ")[0], kind)
+        log.debug("%s: %s", failure.where, failure)
         if failure.error is not None and not isinstance(failure.error, MattecamError):
             log.error("unexpected, in %s", failure.where, exc_info=failure.error)
         self._tell(lambda: self._callbacks.on_failure(failure))
@@ -821,7 +750,8 @@ class LivePipeline:
                 return
             self._update_state()
             self._watch_source()
-            self._watch_pace()
+            if self._state in (State.RUNNING, State.STALLED):
+                self._matting.watch(time.monotonic(), recording=bool(self._taps))
             self._outputs.watch()
             on_demand = self._settings.on_demand
             devices = self._outputs.devices
@@ -841,59 +771,9 @@ class LivePipeline:
             and time.monotonic() - self._last_frame > 2 * STALL
         )
         if silent and not self._stall_told:
-            self._report(
-                Failure(
-                    "source",
-                    "The source has sent no picture for some seconds.",
-                    "If it does not come back, choose it again, or plug it in anew.",
-                    retried=True,
-                )
-            )
+            silence = silence_of(self._settings.source)
+            self._report(Failure("source", silence.sentence, silence.remedy, retried=True))
         self._stall_told = silent
-
-    def _watch_pace(self) -> None:
-        """Opens a network of another size where the one in use is too slow, or could be finer."""
-        if self._next_matting is not None:
-            return
-        if self._state not in (State.RUNNING, State.STALLED):
-            return
-        rate = self._info.source_rate
-        in_flight, now = self._settings.in_flight, time.monotonic()
-        self._pace.look(self.stats, in_flight, rate, now, recording=bool(self._taps))
-        self._follow_subject(now)
-        if self._pace.size != self._size_in_use:
-            log.info("the network goes on at %s", self._pace.size)
-            self._start_matting()
-
-    @property
-    def _last_alpha(self) -> Alpha | None:
-        """The network's last word."""
-        return None if self._matting_work is None else self._matting_work.last_alpha
-
-    def _follow_subject(self, now: float) -> None:
-        alpha = self._last_alpha
-        if alpha is None or self._frame_size is None:
-            return
-        factor = 1.0
-        if self._settings.size_follows_subject:
-            factor = self._subject.factor(extent_of(alpha), at=now)
-        else:
-            self._subject.reset()
-        self._pace.follow_subject(factor, self._frame_size)
-
-
-def _past_of(stage: Stage[Shot] | None, work: MattingWork | None) -> Past | None:
-    """What the stage passes on when it has nothing more to do; None where it does not answer."""
-    if stage is None or work is None or not stage.is_alive:
-        return None
-    box: Mailbox[Past] = Mailbox()
-
-    def pass_on() -> None:
-        box.put(work.pass_on())
-
-    stage.post(pass_on)
-    past = box.take(until=time.monotonic() + _PASSING_ON)
-    return past if isinstance(past, Past) else None
 
 
 _STUCK = "Its driver holds it; unplug the device, or end the program."
@@ -903,22 +783,6 @@ def _share(until: float, *, steps: int) -> float:
     """A fair part of the time that is left, for the first of `steps` steps."""
     now = time.monotonic()
     return now + max(0.0, until - now) / steps
-
-
-def _network_of(settings: LiveSettings) -> tuple[object, ...]:
-    """What needs another network when it changes."""
-    return (
-        settings.weights,
-        settings.engine,
-        settings.device,
-        settings.precision,
-        settings.size,
-        settings.in_flight,
-        settings.compile,
-        settings.norms,
-        settings.quality,
-        settings.skip_unchanged,
-    )
 
 
 def _look_of(settings: LiveSettings) -> tuple[object, ...]:

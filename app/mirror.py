@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import cv2
+import numpy as np
 
 from app.frames import Frame
 
@@ -15,8 +16,9 @@ class Mirror:
     name = "mirror"
 
     def push(self, item: Frame) -> Iterable[Frame]:
-        rgb = cv2.flip(item.rgb, 1)
-        return (Frame(rgb, item.index, item.captured_at),)  # type: ignore[arg-type]
+        rgb = np.asarray(cv2.flip(item.rgb, 1), np.uint8)
+        rgba = None if item.rgba is None else np.asarray(cv2.flip(item.rgba, 1), np.uint8)
+        return (Frame(rgb, item.index, item.captured_at, rgba=rgba),)
 
     def flush(self) -> Iterable[Frame]:
         return ()

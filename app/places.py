@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from app.system.files import make_private_folder
+
 _ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +32,17 @@ def cache() -> Path:
     """Things that can be made again: compiled models. MATTECAM_CACHE overrides."""
     override = os.environ.get("MATTECAM_CACHE")
     return Path(override) if override else Path(platformdirs.user_cache_dir("mattecam", False))
+
+
+def make_config() -> Path:
+    """The folder of settings, made if missing, for this user alone. Raises OSError.
+
+    A folder that MATTECAM_CONFIG names and that is there already keeps its rights.
+    """
+    folder = config()
+    if not (os.environ.get("MATTECAM_CONFIG") and folder.is_dir()):
+        make_private_folder(folder)
+    return folder
 
 
 def config() -> Path:

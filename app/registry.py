@@ -160,23 +160,41 @@ class Registry(Generic[T]):
         The leading VALUE belongs to the first option. A comma ends a value only where one of the
         part's own `KEY=` follows, so that a file name or a colour may hold commas.
         """
-        name, colon, rest = spec.partition(":")
-        name = name.strip()
+        name, mark, rest = _cut(spec)
         fields = [field.name for field in dataclasses.fields(self.entry(name).options)]
-        if not colon:
+        if not mark:
             return name, {}
         if not rest.strip():
-            raise OptionError(f"Nothing stands after the colon in {spec!r}; leave the colon out.")
+            word = "colon" if mark == ":" else "comma"
+            raise OptionError(f"Nothing stands after the {word} in {spec!r}; leave the {word} out.")
         if not fields:
             raise OptionError(f"The {self.kind} {name!r} has no options: leave {rest!r} out.")
         keys = "|".join(map(re.escape, fields))
         first, *pairs = re.split(rf"(?:^|,)\s*({keys})\s*=", rest)
+        if mark == "," and first.strip():
+            raise OptionError(
+                f"{spec!r} has no KEY=VALUE after the comma; the options of {name!r} are: "
+                f"{', '.join(fields)}."
+            )
         found = {fields[0]: first} if first.strip() else {}
         for key, value in zip(pairs[::2], pairs[1::2], strict=True):
             if key in found:
                 raise OptionError(f"{key} is given twice in {spec!r}; say it once.")
             found[key] = value
         return name, found
+
+    def paths_in(self, spec: str) -> list[Path]:
+        """The files that `spec` names: the values of options that are paths.
+
+        Raises OptionError as `parse` does.
+        """
+        name, options = self.parse(spec)
+        hints = typing.get_type_hints(self.entry(name).options)
+        return [
+            _to_path(value)
+            for key, value in options.items()
+            if value.strip() and Path in (hints[key], *typing.get_args(hints[key]))
+        ]
 
     def spec_of(self, name: str, options: Any) -> str:
         """The text that `create_from_spec` makes the same `Options` from: every option, by key."""
@@ -191,6 +209,19 @@ class Registry(Generic[T]):
         """Makes one from text such as `blur:25` or `image:beach.jpg,fit=contain`."""
         name, options = self.parse(spec)
         return self.create(name, **options)
+
+
+def name_in(spec: str) -> str:
+    """The name of the part in `NAME[:VALUE][,KEY=VALUE...]`."""
+    return _cut(spec)[0]
+
+
+def _cut(spec: str) -> tuple[str, str, str]:
+    """The name; what ends it, a colon, a comma or nothing; and the rest."""
+    found = re.search("[:,]", spec)
+    if found is None:
+        return spec.strip(), "", ""
+    return spec[: found.start()].strip(), found[0], spec[found.end() :]
 
 
 def make_options(entry: Entry[Any], given: Mapping[str, Any]) -> Any:

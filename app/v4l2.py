@@ -24,6 +24,9 @@ _CAPTURE = 0x00000001
 _OUTPUT = 0x00000002
 _DEVICE_CAPS = 0x80000000
 _BUFFER_CAPTURE = 1  # V4L2_BUF_TYPE_VIDEO_CAPTURE
+_BUFFER_OUTPUT = 2  # V4L2_BUF_TYPE_VIDEO_OUTPUT
+_FIELD_NONE = 1  # progressive
+_COLORSPACE_SRGB = 8
 _MEMORY_MMAP = 1
 _DISCRETE = 1  # V4L2_FRMSIZE_TYPE_DISCRETE, V4L2_FRMIVAL_TYPE_DISCRETE
 # v4l2loopback.h: the number of programs that stream from the device, as an event (since 0.13).
@@ -104,6 +107,39 @@ class _RequestBuffers(ctypes.Structure):
     )
 
 
+class _PixelFormat(ctypes.Structure):
+    _fields_ = (
+        ("width", ctypes.c_uint32),
+        ("height", ctypes.c_uint32),
+        ("pixelformat", ctypes.c_uint32),
+        ("field", ctypes.c_uint32),
+        ("bytesperline", ctypes.c_uint32),
+        ("sizeimage", ctypes.c_uint32),
+        ("colorspace", ctypes.c_uint32),
+        ("others", ctypes.c_uint32 * 5),
+    )
+
+
+class _Format(ctypes.Structure):
+    # The union after `type` is 200 bytes long and aligned as its pointers are.
+    _fields_ = (
+        ("type", ctypes.c_ulong),
+        ("pix", _PixelFormat),
+        ("rest", ctypes.c_uint8 * (200 - ctypes.sizeof(_PixelFormat))),
+    )
+
+
+class _StreamParameters(ctypes.Structure):
+    _fields_ = (
+        ("type", ctypes.c_uint32),
+        ("capability", ctypes.c_uint32),
+        ("mode", ctypes.c_uint32),
+        ("numerator", ctypes.c_uint32),
+        ("denominator", ctypes.c_uint32),
+        ("rest", ctypes.c_uint8 * 184),
+    )
+
+
 class _Subscription(ctypes.Structure):
     _fields_ = (
         ("type", ctypes.c_uint32),
@@ -125,14 +161,17 @@ class _Event(ctypes.Structure):
     )
 
 
-def _request(direction: int, number: int, structure: type[ctypes.Structure]) -> int:
+def _request(direction: int, number: int, structure: type[Any]) -> int:
     """_IOC() of asm-generic/ioctl.h. direction: 1 written to the kernel, 2 read from it, 3 both."""
     return direction << 30 | ctypes.sizeof(structure) << 16 | ord("V") << 8 | number
 
 
 QUERYCAP = _request(2, 0, _Capability)
 ENUM_FMT = _request(3, 2, _FormatDescription)
+S_FMT = _request(3, 5, _Format)
 REQBUFS = _request(3, 8, _RequestBuffers)
+STREAMON = _request(1, 18, ctypes.c_int)
+S_PARM = _request(3, 22, _StreamParameters)
 ENUM_FRAMESIZES = _request(3, 74, _FrameSize)
 ENUM_FRAMEINTERVALS = _request(3, 75, _FrameInterval)
 DQEVENT = _request(2, 89, _Event)
@@ -286,6 +325,50 @@ def streams_elsewhere(path: Path, ioctl: Ioctl = system_ioctl) -> bool:
         return False
     finally:
         os.close(descriptor)
+
+
+def set_output_format(
+    descriptor: int, size: tuple[int, int], letters: str, ioctl: Ioctl = system_ioctl
+) -> tuple[tuple[int, int], str]:
+    """Asks to write pictures of that size and pixel format; what the device takes instead.
+
+    Raises OSError with EBUSY where the driver knows that another program writes.
+    """
+    code = int.from_bytes(letters.encode("ascii"), "little")
+    wanted = _Format(type=_BUFFER_OUTPUT)
+    wanted.pix.width, wanted.pix.height = size
+    wanted.pix.pixelformat = code
+    wanted.pix.field = _FIELD_NONE
+    wanted.pix.colorspace = _COLORSPACE_SRGB
+    ioctl(descriptor, S_FMT, wanted)
+    pix = wanted.pix
+    return (pix.width, pix.height), _letters(pix.pixelformat)
+
+
+def set_output_rate(descriptor: int, rate: float, ioctl: Ioctl = system_ioctl) -> None:
+    """Tells readers how many pictures a second will come; drivers that do not care are left so."""
+    interval = 1 / Fraction(rate).limit_denominator(1001)
+    wanted = _StreamParameters(
+        type=_BUFFER_OUTPUT, numerator=interval.numerator, denominator=interval.denominator
+    )
+    try:
+        ioctl(descriptor, S_PARM, wanted)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTTY):
+            raise
+
+
+def claim_output(descriptor: int, ioctl: Ioctl = system_ioctl) -> None:
+    """Makes an open v4l2loopback device know its writer, so that it is free again afterwards.
+
+    Before version 0.14 a device that was written to by write() alone never became an output again.
+    Later ones refuse this for lack of buffers, and do it in write() themselves.
+    """
+    try:
+        ioctl(descriptor, STREAMON, ctypes.c_int(_BUFFER_OUTPUT))
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
 
 
 def subscribe_to_readers(descriptor: int, ioctl: Ioctl = system_ioctl) -> bool:

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from app.modnet import weights
 from app.modnet.network import ConvIBNormRelu, LRBranch, MODNet
+from app.outputs.read_files import Reading, refuse_to_overwrite
 from app.training import data, heads, objectives
 from app.training.data import normalised
 from app.weights import store
@@ -51,6 +52,8 @@ class Seen:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     told = _parser().parse_args(arguments)
+    reads = [store.resolve(told.weights).path, *([told.start] if told.start is not None else [])]
+    refuse_to_overwrite([told.out], [Reading("a file of weights", path) for path in reads])
     torch.manual_seed(0)
     chosen = store.resolve(told.weights)
     teacher, _ = heads.load(chosen)

@@ -26,6 +26,7 @@ from app.engines.base import Engine
 from app.frames import RGB, RGBA, Alpha, Alpha8, Frame, Matte
 from app.modnet.preprocess import NetworkSize
 from app.outputs.pictures import write_picture
+from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
 from app.refine.refine import Refine
 from app.training.data import clips_of, read_clip
 from app.weights import store
@@ -47,7 +48,12 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=60)
     told = parser.parse_args()
     settings = ChainSettings(weights=told.weights, one_scene=False)
-    for clip in (one for place in told.clips for one in clips_of(place)):
+    clips = [one for place in told.clips for one in clips_of(place)]
+    refuse_to_overwrite(
+        [file for clip in clips for file in files_in(told.out / clip.stem, (".png",))],
+        [Reading("a frame of a clip", clip) for clip in clips],
+    )
+    for clip in clips:
         frames = list(read_clip(clip, told.stride, told.limit))
         kept = 0
         for rgb, (alpha, apart) in zip(frames, agreed(settings, frames), strict=True):

@@ -230,10 +230,20 @@ TORCH_BACKENDS = {"cpu": "cpu", "cuda": "cu130"}
 UV = "uv==0.13.9"
 
 
+def requirement_files(*, dev: bool) -> tuple[str, ...]:
+    return ("requirements.txt", "requirements-dev.txt") if dev else ("requirements.txt",)
+
+
+def hash_files(*, dev: bool) -> tuple[str, ...]:
+    """What the SHA-256 of each file must be; scripts/hash_requirements.py wrote them."""
+    user = "requirements-hashes.txt"
+    return (user, "requirements-dev-hashes.txt") if dev else (user,)
+
+
 def digest(venv: Path, *, dev: bool, torch: str) -> str:
     """Changes with whatever would make another installation."""
     what = hashlib.sha256(f"{venv} {version_of(venv_python(venv))} {dev} {torch}".encode())
-    for name in ("requirements.txt", "requirements-dev.txt") if dev else ("requirements.txt",):
+    for name in (*requirement_files(dev=dev), *hash_files(dev=dev)):
         what.update((ROOT / name).read_bytes())
     return what.hexdigest()
 
@@ -266,8 +276,25 @@ def install_torch(python: str, build: str) -> None:
     run([*uv, pin, "--torch-backend", backend], failure=failure)
 
 
+def install_hashed(venv: Path, *, dev: bool) -> None:
+    """Every package but torch, each file only with the SHA-256 that was written down for it."""
+    names = hash_files(dev=dev)
+    say(f"Installing {requirement_files(dev=dev)[-1]}, each file checked by its SHA-256.")
+    failure = (
+        f"pip could not install {names[-1]}; what went wrong is shown above. "
+        "If you are offline, connect and run this again: it goes on where it stopped. "
+        "If a hash does not match, your package index serves another file than PyPI: use another "
+        "index, or install what it serves with: scripts/setup.py --no-hashes"
+    )
+    pip = [str(venv_python(venv)), "-m", "pip", "--disable-pip-version-check", "install", "-q"]
+    files = [part for name in names for part in ("-r", name)]
+    # The files name all there is to install: none of it may bring along what has no hash.
+    run([*pip, "--require-hashes", "--no-deps", *files], failure=failure)
+
+
 def install_packages(venv: Path, *, dev: bool) -> None:
-    name = "requirements-dev.txt" if dev else "requirements.txt"
+    """What is still missing: torch and what its build asks for."""
+    name = requirement_files(dev=dev)[-1]
     say(f"Installing {name}. The first time this is a large download, for torch above all.")
     failure = (
         f"pip could not install {name}; what went wrong is shown above. "
@@ -332,10 +359,11 @@ def _fingerprint(path: str) -> str:
     return f"{status.st_size} {status.st_mtime_ns} {os.environ.get('MATTECAM_WEIGHTS', '')}"
 
 
-def set_up(venv: Path, *, dev: bool, torch: str | None, weights: bool) -> None:
+def set_up(venv: Path, *, dev: bool, torch: str | None, weights: bool, hashes: bool = True) -> None:
     """Makes what is missing. Raises SetupError with a sentence that says what to do.
 
-    torch: None keeps the build that was chosen before.
+    torch: None keeps the build that was chosen before. hashes: False takes whatever files the
+    package index has for the pinned versions.
     """
     if not supported(sys.version_info[:2]):
         raise SetupError(
@@ -351,6 +379,8 @@ def set_up(venv: Path, *, dev: bool, torch: str | None, weights: bool) -> None:
     # What --dev installed serves a run without it as well.
     if stamp.get("packages") not in [digest(venv, dev=kind, torch=torch) for kind in {True, dev}]:
         stamp.set(packages="")
+        if hashes:
+            install_hashed(venv, dev=dev)
         if torch != had or (torch != "default" and not stamp.get("torch")):
             install_torch(str(venv_python(venv)), torch)
         stamp.set(torch=torch)
@@ -370,6 +400,11 @@ def main() -> int:
         metavar="default|cpu|cuda",
         help="which build of torch; default is what pip picks, and uv's names (cu128) work too",
     )
+    parser.add_argument(
+        "--no-hashes",
+        action="store_true",
+        help="take the pinned versions as the package index has them, whatever their SHA-256",
+    )
     parser.add_argument("--no-weights", action="store_true", help="do not fetch MODNet's weights")
     options = parser.parse_args()
     try:
@@ -378,6 +413,7 @@ def main() -> int:
             dev=options.dev,
             torch=options.torch,
             weights=not options.no_weights,
+            hashes=not options.no_hashes,
         )
     except SetupError as error:
         sys.stderr.write(f"{error}\n")

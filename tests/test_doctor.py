@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import socket
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -107,6 +108,26 @@ def test_a_loaded_module_is_ready(bare: Machine) -> None:
     check = loopback(bare)
     assert (check.state, check.sentence) == ("ok", "Ready: /dev/video4 (Mattecam).")
     assert check.remedy is None
+
+
+def have_open(machine: Machine, device: str, *programs: tuple[int, str]) -> None:
+    for pid, name in programs:
+        put(machine, f"/proc/{pid}/comm", name)
+        link = machine.path(f"/proc/{pid}/fd/5")
+        link.parent.mkdir()
+        link.symlink_to(machine.path(device))
+
+
+def test_programs_that_have_a_device_open_are_named(bare: Machine) -> None:
+    ready(bare)
+    have_open(bare, "/dev/video4", (77, "obs"), (9, "zoom"), (os.getpid(), "python"))
+    sentence = "Ready: /dev/video4 (Mattecam), open in zoom (process 9), obs (process 77)."
+    assert loopback(bare).sentence == sentence
+    put(bare, "/dev/video0")
+    have_open(bare, "/dev/video0", (78, "cheese"))
+    webcam = CameraInfo("0", "HD Webcam", "/dev/video0")
+    (check,) = doctor.cameras(replace(bare, cameras=Cameras(webcam)))
+    assert check.sentence == "camera:0 (/dev/video0), open in cheese (process 78)"
 
 
 def test_without_exclusive_caps_chrome_would_not_list_it(bare: Machine) -> None:

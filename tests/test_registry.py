@@ -273,3 +273,23 @@ def test_no_text_makes_parsing_fail_in_another_way_than_a_sentence(text: str) ->
             parts.create_from_spec(spec)
         except OptionError as error:
             assert str(error).endswith(".")  # noqa: PT017
+
+
+def test_a_comma_may_follow_the_name_at_once() -> None:
+    registry: Registry[Part] = Registry("part")
+
+    @registry.register("camera", title="Camera")
+    class Camera(Part):
+        @dataclass(frozen=True)
+        class Options:
+            device: str = option("", "Device", "")
+            size: str = option("auto", "Size", "")
+
+        def __init__(self, options: Options) -> None:
+            self.options = options
+
+    assert registry.parse("camera,size=2x2") == registry.parse("camera:size=2x2")
+    with pytest.raises(OptionError, match="no KEY=VALUE after the comma"):
+        registry.parse("camera,0")
+    with pytest.raises(OptionError, match="Nothing stands after the comma"):
+        registry.parse("camera,")

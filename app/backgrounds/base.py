@@ -6,10 +6,11 @@ import os
 import re
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 from typing_extensions import Self
 
-from app.errors import InputError, OptionError
+from app.errors import InputError, MattecamError, OptionError
 from app.frames import RGB, Cutout
 from app.registry import Registry
 
@@ -21,7 +22,12 @@ class Background:
     `close()` lets it go and may be called twice; a closed background may be opened again. As a
     context manager it opens and closes itself. A subclass with options has an inner frozen
     dataclass `Options` and takes one in its constructor, which opens nothing.
+
+    Attributes:
+        shows_room: Whether what it renders is what the camera sees behind the person.
     """
+
+    shows_room: ClassVar[bool] = False
 
     @classmethod
     def reads(cls, path: Path) -> bool:
@@ -73,7 +79,7 @@ def create_background(spec: str) -> Background:
     # A name wins over a file that is called the same; `./blur` is the file. "C:\x.jpg" is no name.
     if name in backgrounds.names():
         return backgrounds.create_from_spec(spec)
-    path = Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))
+    path = _path_in(spec)
     for entry in backgrounds.entries():
         if entry.factory.reads(path):
             return backgrounds.create_from_spec(f"{entry.name}:{spec}")
@@ -86,3 +92,23 @@ def create_background(spec: str) -> Background:
         f"There is no background called {spec!r}. There are: {known}; "
         "or give the path of a picture or clip."
     )
+
+
+def shows_room(spec: str) -> bool:
+    """Whether the background that `spec` names shows the room; False where `spec` is unusable."""
+    try:
+        return create_background(spec).shows_room
+    except MattecamError:
+        return False
+
+
+def background_files(spec: str) -> list[Path]:
+    """The files that the background of `spec` reads. Raises OptionError for a wrong option."""
+    if spec.partition(":")[0].strip() in backgrounds.names():
+        return backgrounds.paths_in(spec)
+    return [_path_in(spec)]
+
+
+def _path_in(spec: str) -> Path:
+    """The path of a bare `beach.jpg,fit=contain`."""
+    return Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))

@@ -9,6 +9,7 @@ from app.backgrounds.base import Background, backgrounds
 from app.backgrounds.fit import FILL_TOOLTIP, FIT_TOOLTIP, Fill, Fit, fit_picture, resize
 from app.frames import RGB, Cutout
 from app.registry import REQUIRED, option
+from app.sources.picture_formats import READABLE
 from app.sources.pictures import looks_like_picture, read_picture
 
 # What is kept in memory, in pixels: more would not be seen, not even on an 8K frame.
@@ -21,7 +22,7 @@ class Image(Background):
 
     @dataclass(frozen=True)
     class Options:
-        path: Path = option(REQUIRED, "Picture", "A JPEG, PNG, WebP, TIFF or BMP file")
+        path: Path = option(REQUIRED, "Picture", f"A {READABLE.replace(' and', ' or')} file")
         fit: Fit = option("cover", "Fit", FIT_TOOLTIP)
         fill: Fill = option("blur", "Surround", FILL_TOOLTIP)
 

@@ -10,5 +10,7 @@ from app.frames import RGB, Cutout
 class Original(Background):
     """The room as the camera sees it: nothing is replaced."""
 
+    shows_room = True
+
     def render(self, cutout: Cutout) -> RGB:
         return cutout.frame.rgb

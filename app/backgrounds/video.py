@@ -15,9 +15,10 @@ from app.errors import InputError
 from app.frames import RGB, Cutout, Frame
 from app.registry import REQUIRED, option
 from app.sources.pictures import looks_like_picture
+from app.sources.pipe import pipe_at
 
 if TYPE_CHECKING:
-    from app.sources.video_file import VideoFileSource
+    from app.sources.base import Source
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,7 @@ SUFFIXES = frozenset(
         ".wmv",
         ".ogv",
         ".gif",
+        ".apng",
     )
 )
 # Containers round their times, to milliseconds often: a frame this close ahead, in seconds, is due.
@@ -47,7 +49,7 @@ class Video(Background):
 
     @dataclass(frozen=True)
     class Options:
-        path: Path = option(REQUIRED, "Clip", "A video file; its sound is not used")
+        path: Path = option(REQUIRED, "Clip", "A video or an animation; its sound is not used")
         fit: Fit = option("cover", "Fit", FIT_TOOLTIP)
         fill: Fill = option("blur", "Surround", FILL_TOOLTIP)
 
@@ -60,6 +62,8 @@ class Video(Background):
 
     @classmethod
     def reads(cls, path: Path) -> bool:
+        if pipe_at(path):
+            return True  # so that `open()` says why it cannot be
         # Not Path.is_file(), which raises for a name that is too long.
         if os.path.isfile(path):
             return not looks_like_picture(path)
@@ -67,9 +71,14 @@ class Video(Background):
 
     def open(self) -> None:
         """Raises InputError: missing, not a video, no frame that can be decoded."""
-        from app.sources.video_file import VideoFileSource
+        from app.sources.open import open_file
 
-        source = self._stack.enter_context(VideoFileSource(self._options.path))
+        if pipe_at(self._options.path):
+            raise InputError(
+                f"{self._options.path} can be read only once, and a background is played over and "
+                "over; save it as a file first."
+            )
+        source = self._stack.enter_context(open_file(self._options.path))
         self._clip = _Loop(source)
         self._began = None
 
@@ -105,7 +114,7 @@ class Video(Background):
 class _Loop:
     """An open clip as an endless one. Decodes forward, one frame ahead, and holds no more."""
 
-    def __init__(self, source: VideoFileSource) -> None:
+    def __init__(self, source: Source) -> None:
         self._source = source
         self._warned = False
         self._length: float | None = None  # seconds; known once the end was reached
@@ -164,6 +173,8 @@ class _Loop:
         """Seconds from the first frame to where the last one ends, at the end of the clip."""
         shown = self._current.captured_at - self._first
         interval = shown / (self._decoded - 1) if self._decoded > 1 else 0.0
-        if interval <= 0:
+        if self._source.info.last_shown is not None:
+            interval = self._source.info.last_shown
+        elif interval <= 0:
             interval = float(1 / self._source.info.rate)
         return shown + interval

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 if TYPE_CHECKING:
     from app.training.adapt import Progress
@@ -66,24 +65,35 @@ def adapt(
     is written.
     """
     from app import places
+    from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
+    from app.sources.open import file_read
+    from app.training import adapt as adapting
     from app.training import adapt_job
     from app.training.adapt import Progress
     from app.weights import store
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
+    live = source.partition(":")[0] == "camera"
+    chosen = store.resolve(weights or store.DEFAULT)
+    refuse_to_overwrite(
+        [target, *(files_in(show_in, (".jpg",)) if show_in is not None else ())],
+        [
+            Reading("the file of the weights", chosen.path),
+            *([] if live else [Reading("the clip itself", file_read(source))]),
+        ],
+    )
     with _shown(as_lines=progress_json) as show:
         show(Progress("Reading", 0.0))
-        if source.partition(":")[0] == "camera":
-            frames = adapt_job.record(source, progress=show)
-        else:
-            frames = adapt_job.read(source)
+        frames = adapt_job.record(source, progress=show) if live else adapt_job.read(source)
+        if live:
+            began = time.monotonic()  # being recorded is no part of it
         outcome = adapt_job.run(
             frames,
             target,
             weights_name=weights or store.DEFAULT,
-            minutes=minutes,
+            minutes=minutes - (time.monotonic() - began) / 60,
             soc=soc,
             source=Path(source).name,
             force=force,
@@ -92,51 +102,34 @@ def adapt(
         )
     if as_json:
         told = {"steps": outcome.steps, "weights": str(target) if outcome.kept else None}
-        typer.echo(json.dumps({**outcome.as_json(), **told}))
+        echo(json.dumps({**outcome.as_json(), **told}))
     elif outcome.kept:
         listed = store.find_imported(target.stem)
         name = target.stem if listed is not None and listed.samefile(target) else target
-        typer.echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
+        echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
     else:
-        typer.echo(f"Dropped: {outcome.reason} The model stays as it was.")
+        remedy = " Give it more --minutes." if outcome.reason == adapting.TOO_SHORT else ""
+        echo(f"Dropped: {outcome.reason}{remedy} The model stays as it was.")
 
 
 @contextmanager
 def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr, or lines of JSON on stdout for the program that started this one."""
-    from rich.console import Console
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
+    """Progress on stderr, or lines of JSON on stdout for the program that started this one."""
+    from app.cli.progress import progress_bar
 
-    console = Console(stderr=True)
-    hidden = as_lines or not console.is_terminal
     next_line, said = 0.0, ""
 
     def show(done: Progress) -> None:
         nonlocal next_line, said
         left = done.seconds_left
-        bar.update(
-            task,
-            completed=done.share,
-            description=done.what,
-            left=""
-            if left is None
-            else f"about {max(1, round(left / 60))} min left"
-            if left > 90
-            else f"{left:.0f} s left",
-        )
+        bar.retitle(done.what)
+        bar(done.share, 1.0, seconds_left=left)
         now = time.monotonic()
         if as_lines and (now >= next_line or done.what != said):
             next_line, said = now + _EVERY, done.what
             seconds = None if left is None else round(left, 1)
             line = {"what": done.what, "share": round(done.share, 4), "seconds_left": seconds}
-            typer.echo(json.dumps(line))
+            echo(json.dumps(line))
 
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.fields[left]}")
-    with Bar(*columns, console=console, disable=hidden) as bar:
-        task = bar.add_task("Reading", total=1.0, left="")
+    with progress_bar("Reading", unit="", silent=as_lines) as bar:
         yield show
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

@@ -12,6 +12,7 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import OutputError, UsageError
 from app.pace.quality import Quality
 
@@ -84,8 +85,16 @@ def bench(
     from app.bench.compare import compare
     from app.bench.grid import cells
     from app.bench.job import Job
+    from app.chain import files_read
     from app.cli.progress import progress_bar
+    from app.outputs.read_files import Reading, refuse_to_overwrite
+    from app.sources.open import file_read
 
+    pages = [path for path in (plot, write) if path is not None]
+    refuse_to_overwrite(
+        [*pages, *(path.with_suffix(".svg") for path in pages)],
+        [Reading("the input itself", file_read(input)), *files_read(chain)],
+    )
     job = Job(
         input,
         frames,
@@ -119,7 +128,7 @@ def bench(
         _save(write, report.page(about, measured, started, command=command, plot=picture.name))
     if as_json:
         told = {"machine": about, "runs": runs}
-        typer.echo(json.dumps(told if started is None else {**told, "startup": started}))
+        echo(json.dumps(told if started is None else {**told, "startup": started}))
         return
     _show(about, measured, started)
 
@@ -127,12 +136,12 @@ def bench(
 def _show(
     about: dict[str, Any], measured: Sequence[Sequence[dict[str, Any]]], started: Any
 ) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     from app.bench import report
+    from app.cli.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     console.print(report.describe_machine(about), soft_wrap=True, highlight=False)
     # The stages are too long for a column of a terminal.
     table = Table(*report.HEAD[:-1])

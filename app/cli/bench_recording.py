@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import tempfile
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError
 from app.pace.quality import Quality
+from app.system.temporary import temporary_folder
 
 if TYPE_CHECKING:
     from app.bench.recording_cost import Cost
@@ -77,11 +77,11 @@ def bench_recording(
     about = machine.describe()
     with (
         progress_bar("Measuring", unit="turns") as bar,
-        tempfile.TemporaryDirectory(prefix="mattecam-") as folder,
+        temporary_folder("bench") as folder,
     ):
         costs = measure(
             job,
-            Path(folder),
+            folder,
             ending=ending,
             what=what or ["composite"],
             pairs=pairs,
@@ -91,11 +91,11 @@ def bench_recording(
     told = summary(costs)
     if as_json:
         turns = [dataclasses.asdict(cost) for cost in costs]
-        typer.echo(json.dumps({"machine": about, "cores": used, **told, "turns": turns}))
+        echo(json.dumps({"machine": about, "cores": used, **told, "turns": turns}))
         return
-    typer.echo(report.describe_machine(about))
+    echo(report.describe_machine(about))
     for line in _lines(costs, told, used):
-        typer.echo(line)
+        echo(line)
 
 
 def _lines(costs: Sequence[Cost], told: Mapping[str, float], cores: int) -> list[str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 if TYPE_CHECKING:
     from app.sound.devices import MicrophoneInfo
@@ -35,7 +36,7 @@ def devices(
             "microphones": [_microphone_as_json(microphone) for microphone in microphones],
             "microphones_problem": silence,
         }
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
     else:
         _show(cameras)
         _show_microphones(microphones, silence)
@@ -62,12 +63,12 @@ def _microphone_as_json(microphone: MicrophoneInfo) -> dict[str, Any]:
 
 def _show_microphones(microphones: Sequence[MicrophoneInfo], silence: str | None) -> None:
     if silence is not None:
-        typer.echo(silence)
+        echo(silence)
     elif not microphones:
-        typer.echo("No microphone is connected.")
+        echo("No microphone is connected.")
     for microphone in microphones:
         chosen = " (the system's own choice)" if microphone.default else ""
-        typer.echo(f"Microphone: {microphone.name}{chosen}")
+        echo(f"Microphone: {microphone.name}{chosen}")
 
 
 def _as_json(camera: CameraInfo) -> dict[str, Any]:
@@ -89,11 +90,11 @@ def _as_json(camera: CameraInfo) -> dict[str, Any]:
 
 
 def _show(cameras: Sequence[CameraInfo]) -> None:
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
 
-    console = Console()
+    from app.cli.terminal import Terminal, plain
+
+    console = Terminal()
     if not cameras:
         console.print("No camera is connected. `python main.py doctor` looks closer.")
         return
@@ -102,10 +103,10 @@ def _show(cameras: Sequence[CameraInfo]) -> None:
         table.add_column(column)
     for camera in cameras:
         name = camera.name + (" (made by a program)" if camera.virtual else "")
-        offers = Text(_offers(camera) if camera.problem is None else camera.problem)
-        table.add_row(Text(camera.id), Text(name), Text(camera.path), offers)
+        offers = plain(_offers(camera) if camera.problem is None else camera.problem)
+        table.add_row(plain(camera.id), plain(name), plain(camera.path), offers)
     console.print(table)
-    console.print(Text(f"To use one: --source camera:{cameras[0].id}"), soft_wrap=True)
+    console.print(plain(f"To use one: --source camera:{cameras[0].id}"), soft_wrap=True)
 
 
 def _offers(camera: CameraInfo) -> str:

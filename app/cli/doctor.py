@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 if TYPE_CHECKING:
     from app.doctor import Check
@@ -40,7 +41,7 @@ def doctor(
             "checks": [dataclasses.asdict(check) for check in checks],
             "sights": [dataclasses.asdict(sight) for sight in SIGHTS],
         }
-        typer.echo(json.dumps(content))
+        echo(json.dumps(content))
     else:
         _show(checks)
     if not fit:
@@ -48,13 +49,13 @@ def doctor(
 
 
 def _show(checks: Sequence[Check]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    from app.cli.terminal import Terminal
     from app.doctor import SIGHT_NOTES, SIGHTS
 
-    console = Console()
+    console = Terminal()
     width = max(len(check.name) for check in checks)
     for section in dict.fromkeys(check.section for check in checks):
         console.print(Text(section, style="bold"))

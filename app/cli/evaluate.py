@@ -12,9 +12,12 @@ import typer
 
 from app.cli import chain_options as shared
 from app.cli import cli
+from app.cli.printing import echo, echo_page
 from app.errors import UsageError
+from app.plain_text import readable
 
 if TYPE_CHECKING:
+    from app.chain import ChainSettings
     from app.cli.progress import Bar
     from app.evaluation.metrics import Scores
     from app.evaluation.report import Report
@@ -69,6 +72,7 @@ def images(
 
     if contact_sheet is not None:
         check_picture_path(contact_sheet, what="A contact sheet")
+    _keep_what_is_read(folder, chain, contact_sheet)
     conditions = Conditions(protocol=_protocol(protocol), baseline=baseline)
     stills = find_stills(folder)
     report = _with_bar(
@@ -127,6 +131,7 @@ def video(
     for path, what in ((contact_sheet, "A contact sheet"), (curve, "A curve")):
         if path is not None:
             check_picture_path(path, what=what)
+    _keep_what_is_read(folder, chain, contact_sheet, curve)
     if fps is not None and not 0.001 <= fps <= 1000:
         raise UsageError("--fps must lie between 0.001 and 1000.")
     conditions = Conditions(
@@ -190,10 +195,10 @@ def compose(
     )
     made = _with_bar(lambda bar: run(job, progress=bar), unit="pictures", title="Composing")
     if as_json:
-        typer.echo(json.dumps({"items": [asdict(item) for item in made]}))
+        echo(json.dumps({"items": [asdict(item) for item in made]}))
         return
     clips = sum(item.kind == "video" for item in made)
-    typer.echo(f"{out}: {clips} clips in video/, {len(made) - clips} pictures in images/.")
+    echo(f"{out}: {clips} clips in video/, {len(made) - clips} pictures in images/.")
 
 
 @evaluate.command()
@@ -228,6 +233,7 @@ def tables(
 
     if not data.is_dir():
         raise InputError(f"There is no folder {data}; check the name.")
+    _keep_what_is_read(data, ChainSettings(weights=weights or store.DEFAULT), output)
     arguments = "" if weights is None else f" --weights {weights}"
     arguments += "" if output is None else f" -o {output}"
     page = _with_bar(
@@ -246,12 +252,22 @@ def tables(
         unit="tables",
     )
     if output is None:
-        typer.echo(page, nl=False)
+        echo_page(page)
         return
     try:
         output.write_text(page, encoding="utf-8")
     except OSError as error:
         raise OutputError(f"{output} cannot be written: {error.strerror or error}.") from None
+
+
+def _keep_what_is_read(folder: Path, chain: ChainSettings, *writes: Path | None) -> None:
+    """Raises UsageError where one of `writes` is a file that is measured, or of the chain."""
+    from app.chain import files_read
+    from app.outputs.read_files import Reading, refuse_to_overwrite
+
+    written = [path for path in writes if path is not None]
+    if written:
+        refuse_to_overwrite(written, [Reading("what is measured", folder), *files_read(chain)])
 
 
 def _protocol(name: str) -> Protocol:
@@ -280,12 +296,12 @@ def _with_bar(work: Callable[[Bar], T], *, unit: str, title: str = "Measuring") 
 
 def _show(report: Report, *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(report.as_dict()))
+        echo(json.dumps(report.as_dict()))
         return
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
 
+    from app.cli.terminal import Terminal
     from app.evaluation.metrics import BAND, MOTION_METRICS, STILL_METRICS
 
     names = [*STILL_METRICS, *(MOTION_METRICS if report.kind == "video" else ())]
@@ -299,7 +315,7 @@ def _show(report: Report, *, as_json: bool) -> None:
     )
 
     def row(title: str, scores: Scores, style: str = "") -> None:
-        table.add_row(title, *(_number(scores.get(name)) for name in names), style=style)
+        table.add_row(readable(title), *(_number(scores.get(name)) for name in names), style=style)
 
     for item in report.items:
         row(item.name, item.ours.scores)
@@ -310,7 +326,7 @@ def _show(report: Report, *, as_json: bool) -> None:
     if report.baseline_settings is not None:
         row("  plain", report.baseline_mean, "dim")
         row("ratio to plain", report.ratio, "bold")
-    console = Console()
+    console = Terminal()
     if not console.is_terminal:
         console.width = 160  # a file or a pipe has no width of its own
     console.print(table)

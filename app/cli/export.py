@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 
 
 @cli.command()
@@ -35,11 +36,11 @@ def export(
 
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
-    from rich.console import Console
-
     from app import places
+    from app.cli.progress import progress_bar
     from app.modnet import export as exporting
     from app.modnet.weights import load
+    from app.outputs.read_files import Reading, refuse_to_overwrite
     from app.sources.open import open_source
     from app.sources.pictures import read_picture
     from app.weights import store
@@ -47,15 +48,24 @@ def export(
     chosen = store.resolve(weights or store.DEFAULT)
     known = exporting.FORMATS.get(form)
     suffix = known.suffix if known is not None else ""
-    with Console(stderr=True).status("Exporting"):
+    target = out or Path(f"{Path(chosen.name).stem}{suffix}")
+    refuse_to_overwrite(
+        exporting.files_written(target, form),
+        [
+            Reading("the file of the weights", chosen.path),
+            *(Reading("a picture to compare on", path) for path in picture or ()),
+        ],
+    )
+    with progress_bar(f"Exporting {chosen.name}", unit="comparisons") as bar:
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
             load(chosen.path).network,
-            out or Path(f"{Path(chosen.name).stem}{suffix}"),
+            target,
             form=form,
             pictures=[*(read_picture(path) for path in picture or ()), *pictures],
             force=force,
+            progress=bar,
         )
     if as_json:
         told = {
@@ -65,9 +75,9 @@ def export(
             "largest": made.largest,
             "mean": made.mean,
         }
-        typer.echo(json.dumps(told))
+        echo(json.dumps(told))
         return
-    typer.echo(
+    echo(
         f"{made.paths[0]}: {made.runtime} gives torch's alpha within {made.largest:.1e} "
         f"({made.mean:.1e} in the mean) on {made.pictures} pictures."
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli import cli
+from app.cli.printing import echo
 from app.errors import UsageError, WeightsMissing
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ def fetch(
     for entry in entries:
         with _progress_bar(entry.name) as progress:
             path = fetch_entry(entry, progress=progress)
-        typer.echo(f"{entry.name} is here and whole: {path}")
+        echo(f"{entry.name} is here and whole: {path}")
 
 
 @weights.command("import")
@@ -90,10 +91,10 @@ def import_weights(
     from app.weights import store
 
     imported = store.resolve(import_file(file, name=name, force=force))
-    typer.echo(f"Imported as {imported.name}; to use it: --weights {imported.name}")
+    echo(f"Imported as {imported.name}; to use it: --weights {imported.name}")
     heads = imported.metadata.get("missing_heads")
     if heads:
-        typer.echo(f"It lacks {heads.replace(',', ' and ')}, which only training needs.")
+        echo(f"It lacks {heads.replace(',', ' and ')}, which only training needs.")
 
 
 @weights.command()
@@ -116,7 +117,7 @@ def calibrate(
     chosen = store.resolve(name or store.DEFAULT)
     with _counting() as progress:
         made = run(chosen, places, progress=progress)
-    typer.echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
+    echo(f"{made.path}: {chosen.name} as it sees {made.pictures} pictures.")
 
 
 @weights.command()
@@ -146,39 +147,39 @@ def heads(
     True alpha is the better teacher, for then S learns something that the matte does not say
     already. The heads are stored beside the weights, and training and adapting find them there.
     """
-    from rich.console import Console
-
+    from app.cli.progress import progress_bar
     from app.training import data, recover
     from app.training import heads as fitting
     from app.weights import store
 
     chosen = store.resolve(name or store.PLAIN)
     people = frames = None
-    with Console(stderr=True).status("Reading") as status:
+    with progress_bar("Reading", unit="steps") as bar:
         if cutouts or pairs:
             people = data.read_people(cutouts or (), pairs or (), rooms or ())
         elif clips:
             frames = data.read_frames(clips)
         planned = steps or fitting.STEPS
+        bar.retitle("Fitting")
         made = recover.recover(
             chosen,
             people=people,
             frames=frames,
             steps=planned,
             licence=licence,
-            progress=lambda step: status.update(f"Fitting: {step} of {planned} steps"),
+            progress=lambda step: bar(step, planned),
         )
     if as_json:
-        typer.echo(json.dumps(made.as_json()))
+        echo(json.dumps(made.as_json()))
         return
     old, new = made.before, made.after
-    typer.echo(
+    echo(
         f"{made.path}: fitted to {made.taught_by}. S and the matte differ by {new.semantic:.4f} "
         f"({old.semantic:.4f} before), D and the matte in the band by {new.detail:.4f} "
         f"({old.detail:.4f})."
     )
     if people is not None:
-        typer.echo(
+        echo(
             f"From the true alpha S is {new.semantic_error:.4f} away, the matte "
             f"{new.matte_error_small:.4f}; in the band D {new.detail_error:.4f}, the matte "
             f"{new.matte_error_band:.4f}."
@@ -207,25 +208,25 @@ def quantise(
     chosen = store.resolve(name or store.DEFAULT)
     with _counting() as progress:
         made = run(chosen, places, progress=progress)
-    typer.echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
+    echo(f"{made.path}: {chosen.name} in 8 bits, after {made.pictures} pictures.")
 
 
 @contextmanager
 def _counting() -> Iterator[Callable[[int], None]]:
     """How many pictures were seen so far, shown on stderr."""
-    from rich.console import Console
+    from app.cli.progress import progress_bar
 
-    with Console(stderr=True).status("Measuring") as status:
-        yield lambda seen: status.update(f"Measuring: {seen} seen")
+    with progress_bar("Measuring", unit="pictures") as bar:
+        yield lambda seen: bar(seen, None)
 
 
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps({"weights": [_as_json(line) for line in lines]}))
+        echo(json.dumps({"weights": [_as_json(line) for line in lines]}))
         return
-    from rich.console import Console
     from rich.table import Table
-    from rich.text import Text
+
+    from app.cli.terminal import Terminal, plain
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("Name", "State", "Size", "Licence", "What"):
@@ -236,17 +237,17 @@ def _show(lines: Sequence[Status], *, as_json: bool) -> None:
         )
     for line in lines:
         table.add_row(
-            Text(line.name + (" (default)" if line.default else "")),
-            Text(line.state, style=_STYLES[line.state]),
-            Text(f"{line.bytes / 1e6:.1f} MB"),
-            Text(line.licence),
-            Text(line.title if line.history is None else _with_history(line.title, line.history)),
+            plain(line.name + (" (default)" if line.default else "")),
+            plain(line.state, style=_STYLES[line.state]),
+            plain(f"{line.bytes / 1e6:.1f} MB"),
+            plain(line.licence),
+            plain(line.title if line.history is None else _with_history(line.title, line.history)),
         )
-    console = Console()
+    console = Terminal()
     console.print(table)
     for line in lines:
         if line.problem is not None:
-            console.print(Text(line.problem, style="red"), soft_wrap=True)
+            console.print(plain(line.problem, style="red"), soft_wrap=True)
 
 
 def _as_json(line: Status) -> dict[str, object]:
@@ -272,31 +273,17 @@ def _with_history(title: str, history: History) -> str:
 
 @contextmanager
 def _progress_bar(name: str) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on stderr; where that is no terminal, one line for each source."""
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    """Progress on stderr, and a line for each source."""
+    from app.cli.progress import progress_bar
 
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    task = bar.add_task("", total=None, start=False)
     current = ""
+    with progress_bar(name, unit="MB") as bar:
 
-    def show(done: int, total: int | None, source: str) -> None:
-        nonlocal current
-        if source != current:
-            current = source
-            console.print(f"Fetching {escape(name)} from {escape(source)}", soft_wrap=True)
-            bar.reset(task, description=escape(name))
-        bar.update(task, completed=done, total=total)
+        def show(done: int, total: int | None, source: str) -> None:
+            nonlocal current
+            if source != current:
+                current = source
+                bar.say(f"Fetching {name} from {source}")
+            bar(done / 1e6, None if total is None else total / 1e6)
 
-    with bar:
         yield show

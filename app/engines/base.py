@@ -13,6 +13,7 @@ from app.errors import WeightsMissing
 from app.frames import Alpha, Frame, Matte
 from app.modnet.preprocess import AUTO, NetworkSize
 from app.registry import Registry
+from app.runtime.opening import Opening
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,8 @@ class Engine:
     wakes: whether `on_ready` is called, from any thread, when a matte becomes ready, so that
         `take_ready` gives it from then on: live, it wakes the matting thread. The mattes of an
         engine that does not are waited for.
+    opening: whether it is still wanted while it is being opened; set before `__enter__`, which
+        raises Cancelled where it is not.
     keeps_time: live, no frame waits for what can be had later, such as a faster network; else a
         clip gives the same twice.
     """
@@ -95,6 +98,7 @@ class Engine:
 
     def __init__(self, settings: EngineSettings) -> None:
         self.settings = settings
+        self.opening = Opening()
 
     @property
     def holds(self) -> int:

@@ -1,165 +1,223 @@
-"""OpenVINO's form of a weights file, converted once and kept on the disk.
+"""What OpenVINO's engine keeps on the disk: converted and compiled networks.
 
-Beside it lie the compiled forms of every grid that was used: a later start imports no torch.
+Nothing here is trusted by its name. Each file ends in a checksum that also covers what it was made
+for: weights, versions, processor. A file that does not pass is deleted and made again. Files are
+read into memory, never mapped, and written aside, so that nothing changes under a running network.
+A folder that cannot be used costs time: the network is made again in the next run.
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import logging
-import multiprocessing
+import os
 import shutil
-import tempfile
-import time
-from dataclasses import dataclass
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 from app import places
-from app.engines.base import EngineSettings
-from app.errors import EngineError, MattecamError
-from app.modnet import REVISION
-from app.system.openvino_import import import_openvino
+from app.system.checked_files import FileDamaged, read_checked, write_checked
 
 log = logging.getLogger(__name__)
 
-# A conversion in progress, and when it cannot be that any more, in seconds.
-_CONVERTING, _STALE = ".converting-", 3600
+# A conversion in progress: a folder in the cache, or in a folder for temporary files.
+CONVERTING = ".converting-"
+# A file that is being written; see `atomic_file`.
+_PART = ".*.part"
+# Locks of the whole cache, among all processes. They end with the process that holds them.
+_CONVERTING_LOCK, _WRITING_LOCK = ".converting.lock", ".writing.lock"
+# Bytes that all kept networks may take, 12 to 26 MB each. The ones used least recently go first.
+_MOST_BYTES = 1 << 30
+# Networks that could not be stored and are kept in memory for the rest of this process, 12 MB each.
+_KEPT_IN_MEMORY = 2
+_not_stored: OrderedDict[tuple[Path, str], bytes] = OrderedDict()
 
 
-@dataclass(frozen=True)
-class _Conversion:
-    """What a child process is to do."""
-
-    source: Path
-    statistics: Path | None
-    eight_bit: Path | None
-    for_scenes: bool
+def cache_folder() -> Path:
+    """For networks of all weights and versions."""
+    return places.cache() / "openvino"
 
 
-class Converted:
-    """The networks in OpenVINO's form. Each is made when it is first asked for; it takes seconds.
+class NetworkCache:
+    """The networks of one file of weights.
 
-    One conversion at a time; `stop` may be called from any thread.
+    Args:
+        name: of its folder.
+        key: what its files are made of: weights, versions. A file of another key is not used.
     """
 
-    def __init__(self, weights: Path, settings: EngineSettings, *, in_8_bits: bool) -> None:
-        openvino = import_openvino()
+    def __init__(self, name: str, key: str) -> None:
+        self.folder = cache_folder() / name
+        self._key = key
 
-        self._weights = weights
-        self._eight_bit = settings.eight_bit if in_8_bits else None
-        self._statistics = None if in_8_bits else settings.statistics
-        parts = (
-            settings.weights_sha256,
-            settings.eight_bit_sha256 if in_8_bits else settings.statistics_sha256,
-            REVISION,
-            openvino.__version__,
-        )
-        self._child: BaseProcess | None = None
-        self._stopped = False
-        key = hashlib.sha256(" ".join(map(str, parts)).encode()).hexdigest()[:16]
-        self.folder = places.cache() / "openvino" / key
+    def read(self, name: str, *, key: str = "") -> bytes | None:
+        """The content; None where it has to be made.
 
-    def whole(self) -> Path:
-        """The network; see `app.modnet.convert.to_openvino`. Raises EngineError."""
-        return self._made("modnet.xml", for_scenes=False)
-
-    def for_scenes(self) -> Path:
-        """The one that is fitted; see `app.modnet.convert.scene_to_openvino`."""
-        return self._made("scene.xml", for_scenes=True)
-
-    def stop(self) -> None:
-        """From any thread: a conversion that runs ends now, in an EngineError, and any later."""
-        self._stopped = True
-        child = self._child
-        if child is not None:
-            child.terminate()
-
-    def _made(self, name: str, *, for_scenes: bool) -> Path:
-        path = self.folder / name
-        if path.is_file():
-            return path
-        log.info("converting %s for OpenVINO, once (%s)", self._weights.name, name)
-        parent = self.folder.parent
+        Args:
+            name: of the file.
+            key: what it depends on beside the cache's own key.
+        """
+        path, whole_key = self.folder / name, self._whole_key(key)
+        kept = _not_stored.get((path, whole_key))
+        if kept is not None:
+            return kept
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            clear_left_over(parent)
-            partial = Path(tempfile.mkdtemp(prefix=_CONVERTING, dir=parent))
+            content = read_checked(path, key=whole_key)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except FileDamaged as error:
+            log.warning("The cached network is made again: %s.", error)
+            with contextlib.suppress(OSError):
+                path.unlink()
+            return None
         except OSError as error:
-            raise EngineError(
-                f"The cache folder {parent} cannot be written ({error.strerror}): make it writable "
-                "or name another one in MATTECAM_CACHE."
-            ) from error
+            log.warning("The cached network is made again: it cannot be read (%s).", error.strerror)
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # it was used
+        return content
+
+    def write(
+        self, name: str, parts: Sequence[bytes | memoryview], *, key: str = "", keep: bool = False
+    ) -> None:
+        """Stores it, or says in the log why it could not.
+
+        Args:
+            name: of the file.
+            parts: the content.
+            key: see `read`.
+            keep: whether it is kept in memory where it cannot be stored.
+        """
+        path, whole_key = self.folder / name, self._whole_key(key)
         try:
-            conversion = _Conversion(self._weights, self._statistics, self._eight_bit, for_scenes)
-            self._convert_in_child(conversion, partial / name)
+            with _held(_WRITING_LOCK) as lock_is_held:
+                if lock_is_held:
+                    _delete_all(self.folder.glob(_PART))
+                write_checked(path, parts, key=whole_key)
+                if lock_is_held:
+                    _make_room(path)
+        except OSError as error:
+            log.warning(
+                "The network cannot be kept in the cache folder %s (%s), so the next start takes "
+                "longer. Make it writable, or name another one in MATTECAM_CACHE.",
+                self.folder.parent,
+                error.strerror or error,
+            )
+            if keep:
+                _not_stored[path, whole_key] = b"".join(parts)
+                while len(_not_stored) > _KEPT_IN_MEMORY:
+                    _not_stored.popitem(last=False)
+
+    def delete(self, name: str) -> None:
+        """Removes what could not be used. Nothing happens where it is not there."""
+        with contextlib.suppress(OSError):
+            (self.folder / name).unlink()
+
+    def _whole_key(self, key: str) -> str:
+        return f"{self._key}\n{key}"
+
+
+class ConversionLock:
+    """Held while this process converts, so that other processes wait and use the result."""
+
+    def __init__(self) -> None:
+        self._lock: FileLock | None = None
+
+    def try_acquire(self) -> bool:
+        """Whether it may convert now: nobody else does, or the cache folder takes no locks."""
+        try:
+            self._lock = _acquire(_CONVERTING_LOCK)
+        except Timeout:
+            return False
+        if self._lock is not None:
+            clear_left_over()
+        return True
+
+    @property
+    def is_held(self) -> bool:
+        """False too where the cache folder takes no locks."""
+        return self._lock is not None
+
+    def release(self) -> None:
+        lock, self._lock = self._lock, None
+        if lock is not None:
+            clear_left_over()
+            lock.release()
+
+
+def clear_what_was_left() -> None:
+    """Deletes what killed processes left in the cache. What others write now stays."""
+    with contextlib.suppress(Timeout):
+        lock = _acquire(_CONVERTING_LOCK)
+        if lock is not None:
             try:
-                # The one that is looked for comes last.
-                for suffix in (".bin", ".xml"):
-                    (partial / name).with_suffix(suffix).replace(path.with_suffix(suffix))
-            except OSError:
-                # Another process was faster; its result is as good.
-                if not path.is_file():
-                    raise
-        except OSError as error:
-            raise EngineError(
-                f"The converted network cannot be stored in {parent} ({error.strerror})."
-            ) from error
-        finally:
+                clear_left_over()
+            finally:
+                lock.release()
+    with contextlib.suppress(Timeout), _held(_WRITING_LOCK, wait=0) as lock_is_held:
+        if lock_is_held:
+            _delete_all(cache_folder().glob(f"*/{_PART}"))
+
+
+def clear_left_over() -> None:
+    """Deletes unfinished conversions in the cache. Call it with the conversion lock held."""
+    for partial in cache_folder().glob(f"{CONVERTING}*"):
+        if partial.is_dir():
             shutil.rmtree(partial, ignore_errors=True)
-        return path
-
-    def _convert_in_child(self, conversion: _Conversion, target: Path) -> None:
-        """Converts in a process of its own, so that torch's memory is given back afterwards."""
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(
-            target=_child, args=(theirs, conversion, target), name="convert weights"
-        )
-        child.start()
-        self._child = child
-        if self._stopped:  # between the two lines above, or before
-            child.terminate()
-        theirs.close()
-        try:
-            failure = ours.recv()
-        except EOFError:
-            failure = EngineError(
-                "The weights could not be converted for OpenVINO: the process that does it died. "
-                "There may be too little memory; --engine torch does without it."
-            )
-        finally:
-            ours.close()
-            child.join()
-            self._child = None
-        if failure is not None:
-            raise failure
 
 
-def clear_left_over(cache: Path) -> None:
-    """Deletes what conversions left that were killed: 26 MB each. One may still run beside us."""
-    for partial in cache.glob(f"{_CONVERTING}*"):
-        with contextlib.suppress(FileNotFoundError):
-            if time.time() - partial.stat().st_mtime > _STALE:
-                shutil.rmtree(partial, ignore_errors=True)
+@contextlib.contextmanager
+def _held(name: str, *, wait: float = 10.0) -> Iterator[bool]:
+    """Gives whether the lock is held; False where the folder takes no locks, or it took too long.
 
-
-def _child(answer: Connection, conversion: _Conversion, target: Path) -> None:
-    from app.modnet import convert
-
-    source, eight_bit = conversion.source, conversion.eight_bit
+    Raises Timeout where `wait` is 0 and another process holds it.
+    """
+    lock: FileLock | None = None
     try:
-        if conversion.for_scenes:
-            convert.scene_to_openvino(source, target, eight_bit=eight_bit)
-        else:
-            convert.to_openvino(
-                source, target, statistics=conversion.statistics, eight_bit=eight_bit
-            )
-    except (MattecamError, OSError) as error:
-        answer.send(error)
-    except KeyboardInterrupt:
-        pass  # the parent got it too, and says so
-    else:
-        answer.send(None)
+        lock = _acquire(name, wait=wait)
+    except Timeout:
+        if wait == 0:
+            raise
+    try:
+        yield lock is not None
+    finally:
+        if lock is not None:
+            lock.release()
+
+
+def _acquire(name: str, *, wait: float = 0.0) -> FileLock | None:
+    """None where the cache folder takes no locks. Raises Timeout where another process holds it."""
+    try:
+        cache_folder().mkdir(parents=True, exist_ok=True)
+        lock = FileLock(cache_folder() / name, timeout=wait)
+        lock.acquire()
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError) as error:
+        log.debug("no lock in the cache folder: %s", error)
+        return None
+    return lock
+
+
+def _make_room(newest: Path) -> None:
+    """Deletes the networks used least recently, of all weights and versions; keeps `newest`."""
+    found = []
+    for path in cache_folder().glob("*/*"):
+        with contextlib.suppress(OSError):
+            if path != newest and path.is_file():
+                status = path.stat()
+                found.append((status.st_mtime, status.st_size, path))
+    taken = newest.stat().st_size
+    for _, size, path in sorted(found, reverse=True):
+        taken += size
+        if taken > _MOST_BYTES:
+            _delete_all([path])
+
+
+def _delete_all(paths: Sequence[Path] | Iterator[Path]) -> None:
+    for path in list(paths):
+        with contextlib.suppress(OSError):
+            path.unlink()

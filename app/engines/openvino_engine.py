@@ -16,7 +16,7 @@ from typing_extensions import Self
 
 from app.engines import processor
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
-from app.engines.openvino_cache import Converted
+from app.engines.openvino_conversion import Converted
 from app.engines.openvino_forms import CalledBack, Compiled, Form, Forms, Kind, Request
 from app.errors import EngineError, EngineUnavailable
 from app.frames import Alpha, Frame, Matte
@@ -141,9 +141,11 @@ class OpenVINOEngine(Engine):
         # What is no integer in the 8-bit form, such as the interpolations.
         rest = self._native(device) if in_8_bits else (precision,)
         hint = next(_PRECISIONS[one] for one in _FASTEST if one in rest and one != "int8")
-        converted = Converted(self.weights, self.settings, in_8_bits=in_8_bits)
-        converted.whole()
-        self._core.set_property({"CACHE_DIR": str(converted.folder)})
+        converted = Converted(
+            self.weights, self.settings, in_8_bits=in_8_bits, opening=self.opening
+        )
+        converted.make()
+        self.opening.check()
         options: dict[str, Any] = {
             "PERFORMANCE_HINT": "LATENCY" if self.settings.in_flight == 1 else "THROUGHPUT",
             "INFERENCE_PRECISION_HINT": hint,
@@ -236,7 +238,9 @@ class OpenVINOEngine(Engine):
         columns = scene.go_on(alpha, at)
         if columns is None:
             return
-        fitted = self._open_forms.get_soon(_in_scene(grid, columns), wait=True)
+        forms = self._open_forms
+        # Compiling is waited for; converting, which takes much longer, goes on beside the frames.
+        fitted = forms.get_soon(_in_scene(grid, columns), wait=forms.can_fit_at_once)
         if fitted is not None:
             fitted.warm_up(self.holds)
         # All this took its time, and the scene has lasted on.

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import io
 import logging
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -13,10 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.engines.openvino_cache import Converted
+from app.engines import processor
+from app.engines.openvino_conversion import Converted
 from app.errors import EngineError, MattecamError
 from app.frames import RGB
 from app.modnet.preprocess import BLOCK, Grid
+from app.runtime.job import Cancelled
 from app.runtime.memory import find_trim
 from app.system.openvino_import import import_openvino
 
@@ -145,7 +151,6 @@ class Forms:
         self._made: Any = None  # (form, compiled or None), by `_work`
         self._gave_up = False
         self._trim = find_trim()  # compiling leaves tens of megabytes in its thread's arena
-        self._closing = False
 
     def get(self, form: Form) -> Compiled:
         """Compiles it now, where it is not there yet. Raises EngineError."""
@@ -176,6 +181,11 @@ class Forms:
         self._worker.start()
         return None
 
+    @property
+    def can_fit_at_once(self) -> bool:
+        """Whether a network for scenes only has to be compiled, which takes a second at most."""
+        return self._converted.has_for_scenes
+
     def _take_made(self, wanted: Form) -> None:
         (form, made), self._made = self._made, None
         if made is None:
@@ -185,7 +195,6 @@ class Forms:
 
     def close(self) -> None:
         if self._worker is not None:
-            self._closing = True
             self._converted.stop()
             self._worker.join()
         for there in self._there.values():
@@ -194,10 +203,10 @@ class Forms:
     def _work(self, form: Form) -> None:
         made: Compiled | None = None
         try:
-            made = self._compile(form)
+            with contextlib.suppress(Cancelled):
+                made = self._compile(form)
         except MattecamError as error:
-            if not self._closing:
-                log.warning("The network goes on unfitted: %s", error)
+            log.warning("The network goes on unfitted: %s", error)
         finally:
             self._made = form, made
             self._trim()
@@ -219,17 +228,61 @@ class Forms:
             there.popitem(last=False)
 
     def _compile(self, form: Form) -> Compiled:
-        options = dict(self._options)
-        if form.kind is Kind.SCENE:
-            options["CACHE_DIR"] = ""  # a person has many widths, of 13 MB each
-        try:
-            network = self._core.compile_model(self._model(form), self._device, options)
-        except RuntimeError as error:
-            raise EngineError(
-                f"OpenVINO cannot compile the network for {self._device.lower()} at {form.grid}: "
-                f"{str(error).strip().splitlines()[-1]}"
-            ) from error
+        # A person has many widths, of 13 MB each: compiled for a scene it is not kept.
+        kept = form.kind is not Kind.SCENE and self._device_exports
+        network = self._from_cache(form) if kept else None
+        if network is None:
+            try:
+                network = self._core.compile_model(self._model(form), self._device, self._options)
+            except RuntimeError as error:
+                raise EngineError(
+                    f"OpenVINO cannot compile the network for {self._device.lower()} at "
+                    f"{form.grid}: {_last_line(error)}"
+                ) from error
+            if kept:
+                self._into_cache(form, network)
         return Compiled(network, self._on_ready)
+
+    def _from_cache(self, form: Form) -> Any:
+        name, key = self._name_and_key(form)
+        cache = self._converted.cache
+        content = cache.read(name, key=key)
+        if content is None:
+            return None
+        try:
+            # As bytes: OpenVINO 2026.4 crashes where a tensor is imported and let go.
+            return self._core.import_model(content, self._device, self._options)
+        except RuntimeError as error:
+            log.warning("The network is compiled again: %s", _last_line(error))
+            cache.delete(name)
+            return None
+
+    def _into_cache(self, form: Form, network: Any) -> None:
+        name, key = self._name_and_key(form)
+        content = io.BytesIO()
+        try:
+            network.export_model(content)
+        except RuntimeError as error:
+            log.info("the compiled network cannot be kept: %s", _last_line(error))
+            return
+        self._converted.cache.write(name, [content.getbuffer()], key=key)
+
+    def _name_and_key(self, form: Form) -> tuple[str, str]:
+        """Of a compiled form in the cache: of this very device, these options, this version."""
+        device = str(self._core.get_property(self._device, "FULL_DEVICE_NAME"))
+        facts: list[object] = [device, os.cpu_count(), form, sorted(self._options.items())]
+        if self._device == "CPU":
+            name, flags = processor.name_and_flags()
+            facts += [name, sorted(flags)]
+        key = repr(facts)
+        width, height = form.grid.padded
+        short = hashlib.sha256(key.encode()).hexdigest()[:12]
+        return f"{form.kind.value}-{width}x{height}-{short}.compiled", key
+
+    @property
+    def _device_exports(self) -> bool:
+        can = self._core.get_property(self._device, "OPTIMIZATION_CAPABILITIES")
+        return "EXPORT_IMPORT" in can
 
     def _model(self, form: Form) -> Any:
         openvino = import_openvino()
@@ -237,14 +290,18 @@ class Forms:
         width, height = form.grid.padded
         picture = [1, height, width, 3]
         if form.kind is Kind.SCENE:
-            model = self._core.read_model(self._converted.for_scenes())
+            model = self._converted.for_scenes(self._core)
             image, piece, blocks, _affine = model.inputs
             part = [1, height, form.width, 3]
             model.reshape({image: picture, piece: part, blocks: [form.width // BLOCK]})
             return model
-        model = self._core.read_model(self._converted.whole())
+        model = self._converted.whole(self._core)
         model.reshape(picture)
         if form.kind is Kind.PLAIN:
             # What nobody asks for is not computed.
             model = openvino.Model(model.outputs[:1], model.get_parameters())
         return model
+
+
+def _last_line(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[-1]

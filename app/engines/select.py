@@ -16,6 +16,7 @@ from pathlib import Path
 
 from app.engines.base import Engine, EngineInfo, EngineSettings, engines
 from app.errors import EngineUnavailable, UsageError
+from app.runtime.opening import Opening
 
 log = logging.getLogger(__name__)
 
@@ -24,24 +25,30 @@ _OPENVINO_DEVICES = ("gpu", "npu")
 
 
 @contextmanager
-def open_engine(name: str, settings: EngineSettings) -> Iterator[tuple[Engine, EngineInfo]]:
+def open_engine(
+    name: str, settings: EngineSettings, opening: Opening | None = None
+) -> Iterator[tuple[Engine, EngineInfo]]:
     """The engine, open, and what it runs on.
 
     name: "auto" or a registered engine. With "auto" an engine that cannot be opened gives way to
     the next, and the info's `note` says so. What was asked for by name is never replaced: it
     raises EngineUnavailable.
+    opening: see `Engine`; Cancelled is raised where it is not wanted any more.
     """
     reasons: list[str] = []
-    candidates = _candidates(name, settings.device)
-    for candidate, device in candidates:
+    to_try = candidates(name, settings.device)
+    for candidate, device in to_try:
         try:
             entry = engines.entry(candidate)
             unavailable = entry.unavailable_because()
             if unavailable is not None:
                 raise EngineUnavailable(unavailable)
-            engine = entry.factory(replace(settings, device=device)).__enter__()
+            engine = entry.factory(replace(settings, device=device))
+            if opening is not None:
+                engine.opening = opening
+            engine.__enter__()
         except EngineUnavailable as error:
-            if len(candidates) == 1:
+            if len(to_try) == 1:
                 raise
             log.warning("%s is passed over: %s", candidate, error)
             reasons.append(f"{candidate} is passed over: {error}")
@@ -54,8 +61,8 @@ def open_engine(name: str, settings: EngineSettings) -> Iterator[tuple[Engine, E
     raise EngineUnavailable("No engine works here. " + " ".join(reasons))
 
 
-def _candidates(name: str, device: str) -> list[tuple[str, str]]:
-    """(engine, device) in the order to try them."""
+def candidates(name: str, device: str) -> list[tuple[str, str]]:
+    """(engine, device) in the order to try them. Raises OptionError or UsageError for a name."""
     family = device.split(":")[0]
     if name != "auto":
         engines.entry(name)

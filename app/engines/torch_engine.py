@@ -101,7 +101,9 @@ class TorchEngine(Engine):
         self._format = torch.channels_last if lean else torch.contiguous_format
         stored = self.settings.statistics
         fixed = statistics.load(stored) if stored is not None else None
+        self.opening.check()
         network = for_inference(weights.load(self.weights).network, fixed)
+        self.opening.check()
         try:
             network = network.to(  # type: ignore[call-overload]
                 device=self._device, dtype=self._dtype, memory_format=self._format

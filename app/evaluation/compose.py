@@ -26,10 +26,12 @@ from app.evaluation.datasets import VIDEO_SUFFIXES, pictures_in, read_rgba
 from app.frames import RGB, RGBA, Alpha8
 from app.outputs.disk import output_error
 from app.outputs.pictures import write_picture
+from app.outputs.read_files import Reading, files_below, refuse_to_overwrite
 from app.sources.pictures import read_picture
 
 FPS = 25  # what a folder of pictures counts as, unless it is said otherwise
 VIDEO, IMAGES = "video", "images"
+_LIST = "composed.json"  # what was made of what
 # A side of the picture that cuts through the person: so much of it is opaque.
 _CUT_SHARE = 0.02
 # How much larger than the frame a room is that the camera pans over.
@@ -105,6 +107,13 @@ def compose(
         raise OutputExists(f"{job.out} is a file; name a folder.")
     if job.out.exists() and not job.force and any(job.out.iterdir()):
         raise OutputExists(f"The folder {job.out} is not empty; add --force to write into it.")
+    refuse_to_overwrite(
+        [
+            job.out / _LIST,
+            *(file for part in (VIDEO, IMAGES) for file in files_below(job.out / part)),
+        ],
+        [Reading("a foreground", job.foregrounds), Reading("a background", job.backgrounds)],
+    )
     plan = list(_plan(job, people, rooms))
     total = sum(task.count for task in plan)
     done = 0
@@ -126,7 +135,7 @@ def compose(
 
 def _write_list(job: Composition, made: Sequence[Composed]) -> None:
     listed = {"seed": job.seed, "items": [vars(item) for item in made]}
-    path = job.out / "composed.json"
+    path = job.out / _LIST
     try:
         path.write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
     except OSError as error:

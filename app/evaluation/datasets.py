@@ -10,7 +10,6 @@ NAME.pha.* or NAME_pha.*. RobustVideoMatting's layout, `com/NAME/` and `pha/NAME
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -19,12 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from app.errors import InputError
 from app.frames import RGB, RGBA, Alpha8, Frame
-from app.sources.files import check_readable
-from app.sources.pictures import MAX_PIXELS, SUFFIXES, read_picture
+from app.natural_order import natural_key
+from app.sources.pictures import SUFFIXES, load_as_stored, read_picture
 
 ALPHA_FOLDERS = ("alpha", "matte", "pha")
 IMAGE_FOLDER = "image"
@@ -221,7 +219,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _matched(images: Path, alphas: Path) -> list[tuple[Path, Path]]:
-    """The pictures of two folders, matched by stem, in the order of their names."""
+    """The pictures of two folders, matched by stem, in natural order."""
     if not alphas.is_dir():
         raise InputError(f"{images} has no folder of true alphas; it should be {alphas}.")
     pictures, truths = _by_stem(images), _by_stem(alphas)
@@ -231,7 +229,7 @@ def _matched(images: Path, alphas: Path) -> list[tuple[Path, Path]]:
         raise InputError(f"{pictures[stem]} has no alpha; {alphas / f'{stem}.png'} is missing.")
     for stem in truths.keys() - pictures.keys():
         raise InputError(f"{truths[stem]} has no picture; {images / f'{stem}.png'} is missing.")
-    return [(pictures[stem], truths[stem]) for stem in sorted(pictures)]
+    return [(pictures[stem], truths[stem]) for stem in sorted(pictures, key=natural_key)]
 
 
 def _by_stem(folder: Path) -> dict[str, Path]:
@@ -246,12 +244,13 @@ def _by_stem(folder: Path) -> dict[str, Path]:
 
 
 def pictures_in(folder: Path) -> list[Path]:
-    """The picture files of a folder, by name."""
-    return sorted(
+    """The picture files of a folder, in natural order."""
+    found = (
         file
         for file in folder.iterdir()
         if file.suffix.lower() in SUFFIXES and file.name[0] != "." and file.is_file()
     )
+    return sorted(found, key=lambda file: natural_key(file.name))
 
 
 def _checked(frame: Frame, truth: Alpha8, image: Path, alpha: Path) -> Pair:
@@ -269,7 +268,7 @@ def read_alpha(path: Path) -> Alpha8:
 
     Values are taken as they stand: no colour management. Raises InputError.
     """
-    image = _load(path)
+    image = load_as_stored(path)
     if image.mode in ("RGBA", "LA", "PA"):
         channel = np.asarray(image.getchannel("A"))
         if channel.min(initial=255) < 255:
@@ -290,31 +289,7 @@ def grey(rgb: RGB, path: Path) -> Alpha8:
 
 def read_rgba(path: Path) -> RGBA | None:
     """uint8 (H, W, 4), straight alpha; None where the picture has no alpha. Raises InputError."""
-    image = _load(path)
+    image = load_as_stored(path)
     if image.mode not in ("RGBA", "LA", "PA") and "transparency" not in image.info:
         return None
     return np.ascontiguousarray(np.asarray(image.convert("RGBA")))
-
-
-def _load(path: Path) -> Image.Image:
-    """The whole picture, upright."""
-    check_readable(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata and about sheer size
-            with Image.open(path) as image:
-                if image.width * image.height > MAX_PIXELS:
-                    raise InputError(f"{path} is too large; scale it down first.")
-                image.load()
-                return ImageOps.exif_transpose(image)
-    except UnidentifiedImageError:
-        raise InputError(f"{path} is not a picture that can be read; PNG and JPEG can.") from None
-    except (
-        OSError,
-        SyntaxError,
-        ValueError,
-        EOFError,
-        IndexError,
-        Image.DecompressionBombError,
-    ) as error:
-        raise InputError(f"{path} is damaged and cannot be decoded ({error}).") from error

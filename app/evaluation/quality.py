@@ -5,7 +5,6 @@ A variant is a name and what it changes in the settings; to compare something ne
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -28,6 +27,7 @@ from app.evaluation.runner import (
     plain,
 )
 from app.modnet.preprocess import NetworkSize
+from app.system.temporary import temporary_folder
 from app.weights import store
 
 _MEANS = ("mad", "mse", "grad", "conn", "dtssd", "flicker", "excess_flicker", "mad_band")
@@ -154,8 +154,8 @@ def quality_page(
     the rest is the variants'. frames: of each clip.
     """
     measuring = _Measuring(Sources(data), plain(settings), settings.weights, frames, progress)
-    with tempfile.TemporaryDirectory() as scratch:
-        tables = list(measuring.tables(Path(scratch)))
+    with temporary_folder("evaluate") as scratch:
+        tables = list(measuring.tables(scratch))
     if not tables:
         raise InputError(
             f"There is nothing to measure in {data}: it needs portraits_soft/ or "

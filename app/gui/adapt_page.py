@@ -6,7 +6,6 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QCheckBox,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -15,6 +14,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui.adapt_run import End
 from app.gui.options_form import Choice, Rows
+from app.gui.plain import Label
 from app.gui.side_page import SidePage, line
 
 
@@ -35,7 +35,7 @@ class AdaptPage(SidePage):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         self.title.setFont(font)
         self.text = line("", muted=True)
-        self.count = QLabel()
+        self.count = Label()
         font = self.count.font()
         font.setPointSizeF(font.pointSizeF() * 2.5)
         self.count.setFont(font)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QObject
 
+from app.gui import scene_tools
 from app.gui.adapt_run import AdaptRun, End
 from app.gui.bridge import Bridge
 from app.gui.recording import videos_folder
+from app.gui.snapshot import UNFINISHED, pictures_folder
 from app.runtime.job import Job
+from app.system.temporary import remove_stale
 from app.weights import store
 
 if TYPE_CHECKING:
@@ -52,13 +57,7 @@ class AdaptWiring(QObject):
 
     def load(self) -> None:
         """What an earlier run could not delete, because it was killed, is deleted now."""
-
-        def sweep(_: object) -> None:
-            from app.training.take import remove_stale
-
-            remove_stale()
-
-        self._sweep = Job("delete stale recordings", sweep)
+        self._sweep = Job("delete stale pictures", lambda _: _remove_stale_pictures())
         self._sweep.start()
 
     def show_settings(self, live: LiveSettings) -> None:
@@ -99,7 +98,7 @@ class AdaptWiring(QObject):
 
     def _recordings(self) -> Path:
         named = self._live.recording.folder if self._live is not None else ""
-        return Path(named).expanduser() if named else videos_folder()
+        return Path(os.path.expanduser(named)) if named else videos_folder()
 
     def _keep_recording(self, keep: bool) -> None:
         self.run.keep_recording = keep
@@ -158,8 +157,18 @@ class AdaptWiring(QObject):
             self._window.say("adapt", told, "info", again, self.use_before)
 
 
+def _remove_stale_pictures() -> None:
+    """Recordings that were learned from, and what was being written when the program was killed."""
+    remove_stale()
+    for folder, unfinished in ((scene_tools.folder(), ".*.part"), (pictures_folder(), UNFINISHED)):
+        for path in folder.glob(unfinished):
+            # What cannot be deleted now is deleted another time.
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
 def _is_there(weights: str) -> bool:
     """Whether weights, by name or file, can still be found."""
     if not weights:
         return False
-    return weights in store.known_names() or Path(weights).expanduser().is_file()
+    return weights in store.known_names() or os.path.isfile(os.path.expanduser(weights))

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QEvent, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QPainter, QPaintEvent, QResizeEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QToolButton, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMenu, QToolButton, QWidget
 
 from app.gui.actions import Actions
 from app.gui.icons import icon
 from app.gui.output_row import OutputRow
+from app.gui.plain import Label, words_of
 from app.gui.sections import Segments
 from app.gui.truth import TruthLine
+from app.plain_text import readable
 
 if TYPE_CHECKING:
     from app.engines.base import EngineInfo
@@ -22,7 +24,7 @@ _SOURCE_WIDTH = 260  # pixels; a longer name is shortened in its middle
 _SLACK = 64  # pixels that must be free on top before the words come back, so that none flickers
 
 
-class ShortenedLabel(QLabel):
+class ShortenedLabel(Label):
     """One line that is shortened at its end where there is no room for all of it."""
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802
@@ -78,9 +80,9 @@ class Strip(QWidget):
 
     def show_source(self, words: str, tip: str) -> None:
         metrics = self.source_button.fontMetrics()
-        shown = metrics.elidedText(words, Qt.TextElideMode.ElideMiddle, _SOURCE_WIDTH)
+        shown = metrics.elidedText(readable(words), Qt.TextElideMode.ElideMiddle, _SOURCE_WIDTH)
         # The style puts no room between picture and words.
-        self.source_button.setText("\N{EN SPACE}" + shown)
+        self.source_button.setText("\N{EN SPACE}" + words_of(shown))
         self.source_button.setToolTip(tip)
 
     def show_engine(self, engine: EngineInfo | None, network_size: str) -> None:
@@ -102,7 +104,7 @@ class Strip(QWidget):
         self._menu.clear()
         choices, used = self._sources()
         for spec, words in choices:
-            entry = self._menu.addAction(words)
+            entry = self._menu.addAction(words_of(words))
             if entry is not None:
                 entry.setCheckable(True)
                 entry.setChecked(spec == used)

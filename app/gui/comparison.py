@@ -10,7 +10,6 @@ from PyQt6.QtGui import QImage, QPainter, QPaintEvent, QPalette
 from PyQt6.QtWidgets import (
     QButtonGroup,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -18,6 +17,7 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.plain import Label
 from app.gui.preview import letterbox
 from app.gui.side_page import flat_button
 
@@ -59,7 +59,7 @@ class Comparison(QWidget):
         self.next = flat_button("right", self.tr("The next frame"))
         self.previous.clicked.connect(lambda: self._step(-1))
         self.next.clicked.connect(lambda: self._step(1))
-        self.place = QLabel()
+        self.place = Label()
         self.place.setProperty("muted", True)
         self.discard_button = QPushButton(self.tr("Discard"))
         self.discard_button.setToolTip(self.tr("Forget the adapted model; everything stays."))

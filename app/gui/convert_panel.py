@@ -17,7 +17,6 @@ from PyQt6.QtGui import QDragEnterEvent, QDropEvent, QPixmap
 from PyQt6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QListWidget,
     QListWidgetItem,
     QProgressBar,
@@ -31,6 +30,7 @@ from app.gui.child import Child
 from app.gui.convert_choices import ConvertChoices, Wanted
 from app.gui.gallery import local_files
 from app.gui.icons import icon
+from app.gui.plain import Label, shown
 
 _PICTURE_HEIGHT = 160
 
@@ -72,14 +72,14 @@ class ConvertPanel(QWidget):
         self._options: tuple[str, ...] = ()
         self.queue: list[Clip] = []
         self._running: Clip | None = None
-        hint = QLabel(self.tr("Drop clips here, or choose them. Sound and frame times are kept."))
+        hint = Label(self.tr("Drop clips here, or choose them. Sound and frame times are kept."))
         hint.setWordWrap(True)
         hint.setProperty("muted", True)
         self.add_button = QPushButton(self.tr("Choose clips…"))
         self.add_button.setIcon(icon("plus"))
         self.add_button.clicked.connect(self.ask_for_files)
         self.choices = ConvertChoices()
-        self.picture = QLabel()
+        self.picture = Label()
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         # However wide a picture is, the panel keeps its width.
         self.picture.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
@@ -87,7 +87,7 @@ class ConvertPanel(QWidget):
         self.bar = QProgressBar()
         self.bar.setAccessibleName(self.tr("Progress"))
         self.bar.setTextVisible(False)
-        self.left = QLabel()
+        self.left = Label()
         self.left.setProperty("muted", True)
         self.left.setWordWrap(True)
         self.list = QListWidget()
@@ -281,7 +281,7 @@ class ConvertPanel(QWidget):
             Fate.FAILED: self.tr("failed"),
             Fate.CANCELLED: self.tr("cancelled"),
         }[clip.fate]
-        clip.item.setText(f"{clip.output.name}: {words}")
+        clip.item.setText(shown(f"{clip.output.name}: {words}"))
         clip.item.setToolTip(clip.said or str(clip.output))
 
     def _refresh(self) -> None:

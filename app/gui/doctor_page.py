@@ -13,13 +13,13 @@ from PyQt6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from app.gui.icons import icon
+from app.gui.plain import Label
 from app.gui.side_page import SidePage, flat_button, line
 from app.runtime.job import Control, Job
 
@@ -94,7 +94,7 @@ class DoctorPage(SidePage):
         card.setObjectName("check")
         card.setAccessibleName(check.name)
         symbol, color = _MARKS[check.state]
-        mark = QLabel()
+        mark = Label()
         size = QSize(16, 16)
         mark.setPixmap(icon(symbol, color=color).pixmap(size, self.devicePixelRatioF()))
         mark.setAccessibleName(check.state)
@@ -176,7 +176,7 @@ def _to_clipboard(text: str) -> None:
         clipboard.setText(text)
 
 
-def _remedy(text: str) -> QLabel:
+def _remedy(text: str) -> Label:
     label = line(text)
     label.setTextInteractionFlags(
         Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.LinksAccessibleByMouse

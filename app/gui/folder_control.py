@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QFileDialog, QMenu, QPushButton, QVBoxLayout
 
 from app.gui.icons import icon
 from app.gui.options_form import Control
+from app.gui.plain import words_of
 
 
 class Folder(Control):
@@ -36,7 +37,7 @@ class Folder(Control):
 
     def set_value(self, value: Any) -> None:
         self._path = str(value)
-        self.button.setText(Path(self._path).name if self._path else self._usual)
+        self.button.setText(words_of(Path(self._path).name) if self._path else self._usual)
         self.button.setToolTip(self._path)
 
     def _ask(self) -> None:

@@ -36,6 +36,7 @@ from PyQt6.QtWidgets import (
 
 from app import places
 from app.gui.icons import icon
+from app.plain_text import readable
 
 SPEC = Qt.ItemDataRole.UserRole + 1
 MOVES = Qt.ItemDataRole.UserRole + 2  # whether it is a video
@@ -61,7 +62,7 @@ def resolved(spec: str) -> str:
 def title_of(spec: str) -> str:
     """A short name for tooltips and screen readers."""
     name = Path(spec.removeprefix(SAMPLE).partition(":")[2] or spec).stem
-    return name.replace("-", " ").replace("_", " ").capitalize()
+    return readable(name.replace("-", " ").replace("_", " ").capitalize())
 
 
 def local_files(mime: QMimeData | None) -> list[Path]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from PyQt6.QtGui import QAction, QKeySequence
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMenu, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMenu, QWidget
 
+from app.gui.plain import Label
 from app.gui.side_page import SidePage, line
 
 
@@ -32,7 +33,7 @@ class KeysPage(SidePage):
     def _add(self, action: QAction) -> None:
         key = action.shortcut().toString(QKeySequence.SequenceFormat.NativeText)
         words = _words(action.text())
-        cap = QLabel(key)
+        cap = Label(key)
         cap.setProperty("key", True)
         row = QWidget()
         row.setAccessibleName(f"{words}: {key}")

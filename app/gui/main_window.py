@@ -43,6 +43,7 @@ from app.gui.message_bar import Level, Message, MessageBar
 from app.gui.notice import Action
 from app.gui.output_row import name_of
 from app.gui.picture_notice import PictureNotice, Remedies
+from app.gui.plain import PlainToolTips
 from app.gui.preview import Mode, Preview
 from app.gui.record_switch import RecordSwitch
 from app.gui.recording_wiring import RecordingWiring
@@ -160,6 +161,7 @@ class MainWindow(QMainWindow):
         self.adapting = AdaptWiring(self, self._bridge)
         self._tray = make_tray(self, self.actions_, self.to_front)
         self._input = InputFilter(self)
+        self._tips = PlainToolTips(self)
         self._save_timer = QTimer(self)
         self._save_timer.setSingleShot(True)
         self._save_timer.setInterval(_SAVE_AFTER)
@@ -190,7 +192,7 @@ class MainWindow(QMainWindow):
             panel.changes.connect(self._change_from_panel)
             panel.refused.connect(lambda sentence: self._say("settings", sentence, "warn"))
         self.side.background.added.connect(self.add_backgrounds)
-        self.intake.refused.connect(lambda sentence: self._say("background", sentence, "warn"))
+        self.intake.refused.connect(self._background_refused)
         self.intake.taken.connect(self._background_taken)
         self.side.background.kinds_changed.connect(lambda kinds: self._keep(kinds=kinds))
         self.side.background.gallery.changed.connect(self._keep_gallery)
@@ -232,6 +234,7 @@ class MainWindow(QMainWindow):
         actions.log.triggered.connect(self.open_log)
         actions.about.triggered.connect(self._show_about)
         self._input.install()
+        self._tips.install()
 
     def _restore(self) -> None:
         """The window as it was left."""
@@ -320,6 +323,7 @@ class MainWindow(QMainWindow):
         self._ended = True
         self.scene.cancel()
         self._input.remove()
+        self._tips.remove()
         self._save()
         if self._tray is not None:
             self._tray.hide()
@@ -378,6 +382,8 @@ class MainWindow(QMainWindow):
                 self._bridge.apply(self.cameras.effective(self._live))
         except MattecamError as error:
             self._live, self.cameras.stand_in = old, stood_in
+            if new.background != old.background and not self._shows_room(new):
+                self._hide_room()
             self._say("settings", str(error), "warn")
             self._show_live()
             return False
@@ -625,6 +631,22 @@ class MainWindow(QMainWindow):
         """Files of the user's own. Each is looked at first; the last one that works is chosen."""
         if self._bridge.is_ready:
             self.intake.add(paths)
+
+    def _background_refused(self, sentence: str) -> None:
+        """What was to hide the room cannot be used: it is hidden all the same, and then told."""
+        if self._hide_room():
+            sentence = self.tr("{0} Your room is blurred instead.").format(sentence)
+        self._say("background", sentence, "warn")
+
+    def _hide_room(self) -> bool:
+        """Blurs a room that is shown; whether it was."""
+        return self._shows_room(self._live) and self.change(background=LiveSettings().background)
+
+    @staticmethod
+    def _shows_room(settings: LiveSettings) -> bool:
+        from app.backgrounds import shows_room
+
+        return shows_room(settings.background)
 
     def _background_taken(self) -> None:
         self.messages.settle("background")

@@ -9,7 +9,6 @@ from PyQt6.QtCore import QSize, Qt, QTimer, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QToolButton,
@@ -18,6 +17,7 @@ from PyQt6.QtWidgets import (
 
 from app.gui.icons import icon
 from app.gui.notice import Action
+from app.gui.plain import Label, words_of
 
 Level = Literal["info", "warn", "bad"]
 _PASSING = 8000  # milliseconds
@@ -52,8 +52,8 @@ class MessageBar(QFrame):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setObjectName("message")
-        self._icon = QLabel()
-        self._text = QLabel()
+        self._icon = Label()
+        self._text = Label()
         self._text.setWordWrap(True)
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._text.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
@@ -160,7 +160,7 @@ class MessageBar(QFrame):
             self.more.setAccessibleName(self.tr("{0} more messages").format(more))
             self.button.setVisible(shown.action is not None)
             if shown.action is not None:
-                self.button.setText(shown.action.text)
+                self.button.setText(words_of(shown.action.text))
                 self.button.setAccessibleName(shown.action.text)
             restyle(self)
         self.changed.emit(self.text)

@@ -9,7 +9,6 @@ from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -17,6 +16,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.icons import icon
+from app.gui.plain import Label, words_of
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Notice(QFrame):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self.setObjectName("notice")
-        self._icon = QLabel()
+        self._icon = Label()
         self._icon.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._title = QLabel()
+        self._title = Label()
         self._title.setProperty("heading", True)
         font = self._title.font()
         font.setPointSizeF(font.pointSizeF() * 1.25)
         self._title.setFont(font)
-        self._text = QLabel()
+        self._text = Label()
         self._text.setProperty("muted", True)
         for label in (self._title, self._text):
             label.setWordWrap(True)
@@ -102,7 +102,7 @@ class Notice(QFrame):
         for button, at in ((self.button, 0), (self.second, 1)):
             button.setVisible(at < len(actions))
             if at < len(actions):
-                button.setText(actions[at].text)
+                button.setText(words_of(actions[at].text))
                 button.setAccessibleName(actions[at].text)
         self._progress.setVisible(progress)
         self._progress.setRange(0, 0)

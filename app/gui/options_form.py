@@ -25,7 +25,6 @@ from PyQt6.QtWidgets import (
     QFileDialog,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QSlider,
     QSpinBox,
@@ -35,6 +34,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.errors import OptionError
+from app.gui.plain import Label, shown, words_of
 from app.registry import Entry, make_options
 
 _LABEL_WIDTH = 88
@@ -217,7 +217,7 @@ class Choice(Control):
         self._choices = list(choices)
         with QSignalBlocker(self.combo):
             self.combo.clear()
-            self.combo.addItems([words for _, words in choices])
+            self.combo.addItems([shown(words) for _, words in choices])
         self.set_value(now)
 
     def set_disabled_choice(self, value: Any, reason: str | None) -> None:
@@ -318,7 +318,7 @@ class File(Control):
 
     def set_value(self, value: Any) -> None:
         self._path = None if value is None else Path(value)
-        self.button.setText(self.tr("Choose…") if self._path is None else self._path.name)
+        self.button.setText(self.tr("Choose…") if self._path is None else words_of(self._path.name))
         self.button.setToolTip("" if self._path is None else str(self._path))
 
     def _open_dialog(self) -> None:
@@ -349,7 +349,7 @@ class Rows(QWidget):
     def add(
         self, title: str, control: Control, tooltip: str, reset: Callable[[], None] | None = None
     ) -> None:
-        label = QLabel(title)
+        label = Label(title)
         label.setToolTip(tooltip)
         label.setWordWrap(True)
         focus = next(

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from PyQt6.QtCore import QPointF, QRectF, QSize, Qt
 from PyQt6.QtGui import QColor, QPainter, QPainterPath, QPaintEvent, QPalette, QPen, QPolygonF
-from PyQt6.QtWidgets import QGridLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QGridLayout, QSizePolicy, QVBoxLayout, QWidget
 
 from app.gui.options_form import words
+from app.gui.plain import Label
 
 if TYPE_CHECKING:
     from app.live import Info
@@ -140,7 +141,7 @@ class PerformancePanel(QWidget):
         form.setHorizontalSpacing(12)
         form.setVerticalSpacing(4)
         form.setColumnStretch(1, 1)
-        self._values: dict[str, QLabel] = {}
+        self._values: dict[str, Label] = {}
         self._titles: dict[str, str] = {}
         for key, title in (
             ("rates", self.tr("Frames a second")),
@@ -155,10 +156,10 @@ class PerformancePanel(QWidget):
             ("memory", self.tr("Memory")),
             ("paint", self.tr("Preview")),
         ):
-            label = QLabel("–")
+            label = Label("–")
             label.setWordWrap(True)
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-            name = QLabel(title)
+            name = Label(title)
             name.setProperty("muted", True)
             row = form.rowCount()
             form.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)

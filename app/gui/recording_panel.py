@@ -24,6 +24,7 @@ from app.gui.folder_control import Folder
 from app.gui.icons import icon
 from app.gui.options_form import Choice, Control, Number, Rows, Switch, Text
 from app.gui.panel import Panel
+from app.gui.plain import shown
 from app.gui.quality_control import Quality
 from app.gui.record_switch import megabytes
 from app.recording.formats import BEST, QUALITIES, SMALLEST
@@ -435,7 +436,7 @@ class RecordingPanel(Panel):
         self.clips.clear()
         there = [path for path in paths if path.exists()]
         for path in there:
-            item = QListWidgetItem(_words(path))
+            item = QListWidgetItem(shown(_words(path)))
             item.setData(Qt.ItemDataRole.UserRole, str(path))
             item.setToolTip(str(path))
             item.setIcon(icon("video"))

@@ -19,6 +19,7 @@ from app.gui.notice import Action, Notice
 from app.gui.preview import Preview, to_image
 from app.gui.region_painter import RegionPainter
 from app.gui.scene_options import DROP, KEEP, PLATE, path_of, without
+from app.system.files import atomic_file, make_private_folder
 
 COUNTDOWN = 5  # seconds to leave the picture
 _SHOTS = 8  # frames that the plate is the mean of: the camera's noise goes
@@ -196,11 +197,11 @@ def _saved(image: QImage, kind: str) -> Path:
     data = content.data()
     name = f"{kind}-{hashlib.sha256(data).hexdigest()[:12]}.png"
     path = folder() / name
-    partial = path.with_suffix(".part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial.write_bytes(data)
-        partial.replace(path)
+        places.make_config()
+        make_private_folder(path.parent)
+        with atomic_file(path) as file:
+            file.write(data)
     except OSError as error:
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}): free some space, or make the "

@@ -6,7 +6,6 @@ from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QScrollArea,
     QToolButton,
     QVBoxLayout,
@@ -14,6 +13,7 @@ from PyQt6.QtWidgets import (
 )
 
 from app.gui.icons import icon
+from app.gui.plain import Label
 
 
 class SidePage(QWidget):
@@ -29,7 +29,7 @@ class SidePage(QWidget):
         super().__init__(parent)
         self.back = flat_button("back", self.tr("Back to the controls"))
         self.back.clicked.connect(self.closed)
-        heading = QLabel(title)
+        heading = Label(title)
         heading.setProperty("heading", True)
         self.top = QHBoxLayout()
         self.top.setContentsMargins(8, 8, 12, 8)
@@ -77,9 +77,9 @@ def flat_button(symbol: str, words: str) -> QToolButton:
     return button
 
 
-def line(text: str, *, muted: bool = False) -> QLabel:
+def line(text: str, *, muted: bool = False) -> Label:
     """Words that wrap and can be marked."""
-    label = QLabel(text)
+    label = Label(text)
     label.setWordWrap(True)
     label.setProperty("muted", muted)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-from PyQt6.QtCore import QStandardPaths
+from PyQt6.QtCore import QBuffer, QByteArray, QIODevice, QStandardPaths
 from PyQt6.QtGui import QImage
 
 from app.errors import DiskFull, OutputError
 from app.frames import Composite
 from app.runtime.job import Control, Job
+from app.system.files import atomic_file
 from app.views import View, show
+
+# What `atomic_file` leaves of a snapshot where the program is killed.
+UNFINISHED = ".Mattecam ????-??-?? *.png-*.part"
 
 
 def pictures_folder() -> Path:
@@ -40,9 +44,17 @@ def save(composite: Composite, view: View, *, mirror: bool, folder: Path) -> Pat
         path = _free_name(folder)
     except OSError as error:
         raise OutputError(f"{folder} cannot be written ({error.strerror}): {remedy}") from error
-    if not image.save(str(path), "PNG"):
-        path.unlink(missing_ok=True)
-        raise DiskFull(f"The snapshot could not be written to {path}: free some space, or {remedy}")
+    content = QByteArray()
+    buffer = QBuffer(content)
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    image.save(buffer, "PNG")
+    try:
+        with atomic_file(path) as file:
+            file.write(content.data())
+    except OSError as error:
+        raise DiskFull(
+            f"The snapshot could not be written to {path}: free some space, or {remedy}"
+        ) from error
     return path
 
 

@@ -1,6 +1,7 @@
 """Regions that the user painted: always kept (a chair), always dropped (a second monitor).
 
-The painting is a picture of any size that stands for the whole frame: white where it counts.
+The painting is a picture of any size that stands for the whole frame: white where it counts. Where
+it is transparent it does not.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from app.frames import Alpha, Alpha8, Matte
 from app.matte_steps.base import MatteStep, matte_steps
 from app.registry import REQUIRED, option
+from app.sources.alpha import BLACK
 from app.sources.pictures import read_picture
 
 # The edge of a region is soft over so much of the grid's short side, at a feather of 1.
@@ -43,7 +45,9 @@ class Region(MatteStep):
         self._region: Alpha | None = None
 
     def open(self) -> None:
-        self._painting = np.ascontiguousarray(read_picture(self._options.path)[..., 0])
+        self._painting = np.ascontiguousarray(
+            read_picture(self._options.path, behind=BLACK)[..., 0]
+        )
         self._region = None
 
     def region(self, alpha: Alpha) -> Alpha:

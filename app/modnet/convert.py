@@ -21,31 +21,26 @@ from app.system.openvino_import import import_openvino
 
 
 def to_openvino(
-    source: Path,
-    target: Path,
-    *,
-    statistics: Path | None = None,
-    eight_bit: Path | None = None,
-) -> None:
-    """Writes OpenVINO's form of the network to `target` (.xml, with a .bin beside it).
+    source: Path, *, statistics: Path | None = None, eight_bit: Path | None = None
+) -> Any:
+    """OpenVINO's form of the network, an openvino.Model.
 
     Its input is uint8 RGB (1, H, W, 3), H and W free multiples of 32; normalisation is inside. Its
     first output is alpha, float32 (1, 1, H, W) in [0, 1]; with exact norms there follow S's
     prediction and what the norms see (see `Surveying`). float32 throughout: the runtime lowers the
     precision where the device gains from it, and computes in integers what `eight_bit` rounds.
     `statistics` and `eight_bit`, of which one may be given, as in EngineSettings. Raises what
-    `weights.load` raises, and OSError.
+    `weights.load` raises.
     """
     original = weights.load(source).network
     picture = [torch.zeros(1, 3, 64, 96)], [[1, 3, -1, -1]]
     if statistics is not None:
-        _save(for_inference(original, norms.load(statistics)), target, *picture)
-    else:
-        _save(Surveying(_rewritten(original, eight_bit)), target, *picture)
+        return _converted(for_inference(original, norms.load(statistics)), *picture)
+    return _converted(Surveying(_rewritten(original, eight_bit)), *picture)
 
 
-def scene_to_openvino(source: Path, target: Path, *, eight_bit: Path | None = None) -> None:
-    """Writes the network that is fitted to a scene (see `InScene`), as `to_openvino` does.
+def scene_to_openvino(source: Path, *, eight_bit: Path | None = None) -> Any:
+    """The network that is fitted to a scene (see `InScene`), as of `to_openvino`.
 
     Its two pictures are uint8 RGB, (1, H, W, 3) and (1, H, w, 3).
     """
@@ -58,7 +53,9 @@ def scene_to_openvino(source: Path, target: Path, *, eight_bit: Path | None = No
         torch.arange(2),
         torch.ones(2, inside.channels),
     ]
-    _save(inside, target, examples, [[1, 3, -1, -1], [1, 3, -1, -1], [-1], [2, inside.channels]])
+    return _converted(
+        inside, examples, [[1, 3, -1, -1], [1, 3, -1, -1], [-1], [2, inside.channels]]
+    )
 
 
 def _rewritten(network: MODNet, eight_bit: Path | None) -> InferenceMODNet:
@@ -67,12 +64,11 @@ def _rewritten(network: MODNet, eight_bit: Path | None) -> InferenceMODNet:
     return rounded.in_8_bits(network, rounded.load(eight_bit))
 
 
-def _save(
+def _converted(
     network: nn.Module,
-    target: Path,
     examples: Sequence[torch.Tensor],
     shapes: Sequence[Sequence[int]],
-) -> None:
+) -> Any:
     """shapes: of the inputs, -1 where free. Inputs with four dimensions become uint8 pictures."""
     openvino = import_openvino()
 
@@ -92,4 +88,4 @@ def _save(
         picture.model().set_layout(openvino.Layout("NCHW"))
     for at in range(len(model.outputs)):
         prepare.output(at).tensor().set_element_type(openvino.Type.f32)
-    openvino.save_model(prepare.build(), target, compress_to_fp16=False)
+    return prepare.build()

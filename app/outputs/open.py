@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from app.errors import OptionError, OutputError, OutputExists, UsageError
 from app.outputs.base import Channels, Output
+from app.outputs.pipes import STANDARD_OUTPUT, is_stream
+from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
 from app.sources.base import SourceInfo
 
 VIDEO_ENDINGS = (".mp4", ".mkv", ".webm", ".mov")
@@ -22,23 +24,37 @@ def open_output(
     info: SourceInfo,
     channels: Channels = "rgb",
     force: bool = False,
-    source: Path | None = None,
+    reads: Sequence[Reading] = (),
     stem: Callable[[int], str] | None = None,
     quality: int = 18,
     preset: str = "superfast",
     threads: int | None = None,
+    format_name: str | None = None,
 ) -> Output:
     """An output, not yet entered, by the ending of `path`; no ending or a folder: a sequence.
 
+    `-` is standard output; it, and every other pipe, gets a video in `format_name`, one of
+    app.outputs.video_stream.FORMATS, else by the ending, else in what fits.
+
     size: (width, height) of the pictures that will come. info: of the entered source.
     channels: what they hold; `rgba` needs an ending that can carry alpha.
-    source: the input's path, which must not be overwritten. stem: names a sequence's pictures
+    reads: what must not be overwritten, the input first of all. stem: names a sequence's pictures
     by the frame's index; counting up where it is None.
     quality: CRF of H.264 (and of VP9 beside it), lower is better. threads: for coding.
 
     Raises UsageError, OptionError or OutputExists; nothing is made or changed on the disk.
     """
     given, path = str(path), Path(path)
+    if path == STANDARD_OUTPUT and given != str(path):
+        path = path.absolute()  # "./-" is a file of that name
+    if is_stream(path):
+        if path != STANDARD_OUTPUT:
+            refuse_to_overwrite([path], reads)
+        return _stream(path, size, info, channels, format_name, quality, preset, threads)
+    if format_name is not None:
+        raise UsageError(
+            f"--format is for a pipe; the ending of {path} says what it is, so leave it out."
+        )
     ending = path.suffix.lower()
     is_folder = os.path.isdir(path) or given.endswith((os.sep, "/")) or not ending
     if not is_folder and ending not in VIDEO_ENDINGS + PICTURE_ENDINGS:
@@ -46,7 +62,8 @@ def open_output(
             f"{path}: {path.suffix} is not known. A video may end in {', '.join(VIDEO_ENDINGS)}, "
             f"a picture in {', '.join(PICTURE_ENDINGS)}; without an ending it is a folder."
         )
-    _check_not_the_source(path, source)
+    # A sequence writes pictures, and nothing else that is in the folder.
+    refuse_to_overwrite([path, *(files_in(path, (".png",)) if is_folder else ())], reads)
     if channels == "rgba" and not is_folder and ending not in ALPHA_ENDINGS:
         raise OptionError(
             f"{ending} cannot be transparent. What can: {', '.join(ALPHA_ENDINGS)} or a folder."
@@ -102,15 +119,29 @@ def _video(
     )
 
 
-def _check_not_the_source(path: Path, source: Path | None) -> None:
-    if source is None:
-        return
-    try:
-        same = os.path.samefile(path, source)
-    except OSError:
-        return  # one of them is not there
-    if same:
-        raise UsageError(f"{path} is the input itself; name another output.")
+def _stream(
+    path: Path,
+    size: tuple[int, int],
+    info: SourceInfo,
+    channels: Channels,
+    format_name: str | None,
+    quality: int,
+    preset: str,
+    threads: int | None,
+) -> Output:
+    from app.outputs import video_file, video_stream
+
+    name = video_stream.stream_format(path, format_name, channels)
+    return video_stream.VideoStreamOutput(
+        path,
+        size=size,
+        info=info,
+        container=video_stream.FORMATS[name],
+        coding=video_stream.stream_coding(
+            name, quality=quality, preset=preset, alpha=channels == "rgba"
+        ),
+        threads=threads or video_file.default_threads(),
+    )
 
 
 def _check_place(path: Path, *, is_folder: bool, force: bool) -> None:

@@ -20,13 +20,14 @@ import av
 import cv2
 import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from typing_extensions import Self
 
 from app.errors import OutputError
-from app.outputs.audio import AudioTrack
+from app.outputs.audio import SourceSound
 from app.outputs.base import Picture
 from app.outputs.disk import (
     create,
@@ -34,7 +35,7 @@ from app.outputs.disk import (
     is_disk_error,
     output_error,
 )
-from app.sources.base import ColourTags, SourceInfo
+from app.sources.base import ColourTags, PipedSound, SourceInfo
 from app.sources.colour import BT709, BT2020, CAN_MAKE_BT2020, FULL, LIMITED, SWSCALE_MATRIX
 
 _log = logging.getLogger(__name__)
@@ -55,23 +56,32 @@ _KEYFRAME_SECONDS = 2
 
 @dataclass(frozen=True)
 class Coding:
-    """How a video is coded. `even`: the codec needs even sides (4:2:0 in H.264)."""
+    """How a video is coded. `even`: the codec needs even sides (4:2:0 in H.264).
+
+    tags: the only colors that it can be coded in; the source's own where it is None.
+    """
 
     codec: str
     pixels: str
     options: dict[str, str] = field(default_factory=dict)
     even: bool = False
+    tags: ColourTags | None = None
 
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file: FFmpeg's name for it, its options, and the audio that it takes."""
+    """A kind of file: FFmpeg's name for it, its options, and the audio that it takes.
+
+    coded_audio: "" where it takes none. fragmented: what breaks off is cut to its last fragment.
+    timed: it is given the unit of its edit lists, as every fragmented one is.
+    """
 
     format: str
     options: dict[str, str]
     copied_audio: frozenset[str]
     coded_audio: str
     fragmented: bool = False
+    timed: bool = False
 
 
 MP4 = Container(
@@ -167,7 +177,7 @@ class VideoFileOutput:
         self._kind = container
         self._coding = coding
         self._threads = threads
-        self._tags = _tags_to_write(info.colour)
+        self._tags = coding.tags or _tags_to_write(info.colour)
         self._time_base = info.time_base
         self._force = force
         self._failure: OSError | None = None
@@ -185,12 +195,14 @@ class VideoFileOutput:
         )
 
     def __enter__(self) -> Self:
-        create(self.path, force=self._force)
+        self._create()
         try:
-            self._open_container(with_audio=self._has_sound)
+            self._open_container(with_audio=self._has_sound and bool(self._kind.coded_audio))
         except BaseException:
             self._discard()
             raise
+        if self._has_sound and not self._kind.coded_audio:
+            _log.warning("%s: %s holds no sound; it is left out.", self.path, self._kind.format)
         if self._coded_size != self._size:
             _log.warning(
                 "%s: H.264 needs even sides, so %dx%d is written as %dx%d with its edge repeated.",
@@ -219,7 +231,7 @@ class VideoFileOutput:
         try:
             if self._audio is not None:
                 self._audio.advance(captured_at)
-            container.mux(stream.encode(frame))
+            container.mux(self._timed(stream.encode(frame)))
         except av.error.FFmpegError as error:
             raise self._broken_off(error) from error
         self._last_ticks = ticks
@@ -246,7 +258,7 @@ class VideoFileOutput:
             self._discard()
             return
         try:
-            container.mux(stream.encode(None))
+            container.mux(self._timed(stream.encode(None)))
             if self._audio is not None:
                 end = float(self._last_ticks * self._time_base) if cut_short else None
                 self._audio.finish(end)
@@ -255,6 +267,13 @@ class VideoFileOutput:
         self._close()
         if self._failure is not None:
             raise self._broken_off(self._failure)
+
+    def _timed(self, packets: list[Packet[VideoStream]]) -> list[Packet[VideoStream]]:
+        """The last frame is shown as long as the source says; any other until the next comes."""
+        if self._info.last_shown is not None:
+            for packet in packets:
+                packet.duration = round(Fraction(self._info.last_shown) / packet.time_base)
+        return packets
 
     def _close(self) -> None:
         """Writes the trailer and lets everything go. An error is remembered, not raised."""
@@ -268,6 +287,17 @@ class VideoFileOutput:
                 container.close()
             except av.error.FFmpegError as failure:
                 self._remember(failure)
+        self._release()
+
+    def _create(self) -> None:
+        create(self.path, force=self._force)
+
+    def _url(self) -> str:
+        # By its name, not as a Python file: Ctrl-C inside a callback from FFmpeg would be lost.
+        return f"file:{self.path}"
+
+    def _release(self) -> None:
+        """Lets go what `_create()` took."""
 
     def _remember(self, failure: Exception) -> None:
         if self._failure is None:
@@ -308,15 +338,12 @@ class VideoFileOutput:
 
     def _open_container(self, *, with_audio: bool) -> None:
         options = dict(self._kind.options)
-        if self._kind.fragmented:
+        if self._kind.fragmented or self._kind.timed:
             # An edit list says when a track begins, in this unit: in FFmpeg's default, 1/1000 s,
             # a late start would be rounded.
             unit = self._time_base.denominator
             options["movie_timescale"] = str(unit * -(-_MOVIE_TIMESCALE // unit))
-        # By its name, not as a Python file: Ctrl-C inside a callback from FFmpeg would be lost.
-        container = av.open(
-            f"file:{self.path}", "w", format=self._kind.format, container_options=options
-        )
+        container = av.open(self._url(), "w", format=self._kind.format, container_options=options)
         self._container = container
         self._stream = self._add_video(container)
         if with_audio:
@@ -330,9 +357,9 @@ class VideoFileOutput:
                 raise self._broken_off(error) from error
             self._retry_without_audio(error)
 
-    def _source_sound(self, container: OutputContainer) -> AudioTrack:
+    def _source_sound(self, container: OutputContainer) -> SourceSound:
         assert self._info.audio is not None
-        return AudioTrack(
+        return SourceSound(
             self._info.audio,
             container,
             copied=self._kind.copied_audio,
@@ -347,7 +374,9 @@ class VideoFileOutput:
                 f"{self.path} cannot be started as {self._coding.codec} at {width}x{height}: "
                 f"{reason}. Another ending or a smaller picture may work."
             ) from error
-        _log.warning("The sound of %s cannot be kept: %s.", self._info.audio or self.path, reason)
+        audio = self._info.audio
+        name = audio.name if isinstance(audio, PipedSound) else audio or self.path
+        _log.warning("The sound of %s cannot be kept: %s.", name, reason)
         self._audio.close()
         self._audio = None
         self._container = self._stream = None

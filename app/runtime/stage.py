@@ -110,14 +110,14 @@ class Stage(Generic[In]):
         self.name = name
         self.inbox: Mailbox[In] = Mailbox(depth, on_drop=on_drop)
         self._work = work
-        self._actions: deque[Callable[[], None]] = deque()
+        self._actions: deque[Callable[[], object]] = deque()
         self._abandoned = False
         self._worker = Worker(name, self._run, on_end)
 
     def start(self) -> None:
         self._worker.start()
 
-    def post(self, action: Callable[[], None]) -> None:
+    def post(self, action: Callable[[], object]) -> None:
         """Has `action` called in the stage's thread, between two items. Never waits."""
         self._actions.append(action)
         self.inbox.wake()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from typing_extensions import Self
 
 from app.frames import Frame
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+    from av.packet import Packet
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,23 @@ class ColourTags:
     full_range: bool = False
 
 
+@dataclass(eq=False)
+class PipedSound:
+    """The sound of a pipe, which can be read only once: it comes while the pictures are read.
+
+    name: for a sentence. container: whose streams these are; it is open as long as the source.
+    origin: seconds at which its clock starts. packets: what came and was not taken yet; their times
+    are on the pictures' clock. is_taken: set by who takes them; else only the latest are kept.
+    """
+
+    name: str
+    container: InputContainer
+    origin: Fraction
+    packets: deque[Packet[Any]]
+    is_taken: bool = False
+    has_ended: bool = False
+
+
 @dataclass(frozen=True)
 class SourceInfo:
     """What is known of a source once it is open.
@@ -33,8 +55,11 @@ class SourceInfo:
     time_base: the unit of the frames' own times, in seconds.
     frame_count: None where it is not known beforehand; may be an estimate.
     duration: seconds, None where unknown.
-    audio: the file whose audio belongs to these frames, None where there is none.
+    audio: the file whose audio belongs to these frames, or what comes from a pipe beside them; None
+        where there is none.
     colour: the tags of the coded video; None for pictures (sRGB).
+    last_shown: seconds that the last frame is shown, where the file says so; else as long as `rate`
+        has it.
     one_scene: the frames follow each other, as a clip's do; pictures may have nothing in common.
     """
 
@@ -43,8 +68,9 @@ class SourceInfo:
     time_base: Fraction
     frame_count: int | None = None
     duration: float | None = None
-    audio: Path | None = None
+    audio: Path | PipedSound | None = None
     colour: ColourTags | None = None
+    last_shown: float | None = None
     one_scene: bool = True
 
 

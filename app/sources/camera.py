@@ -21,6 +21,8 @@ from app.registry import option
 from app.runtime.mailbox import Mailbox, Wake
 from app.runtime.stage import Worker
 from app.sources.devices import (
+    COMPRESSED,
+    UNCOMPRESSED,
     CameraFormat,
     CameraInfo,
     CameraList,
@@ -28,7 +30,7 @@ from app.sources.devices import (
     system_cameras,
     unplugged,
 )
-from app.sources.live_base import LiveSource, live_sources
+from app.sources.live_base import LiveSource, Silence, live_sources
 
 if TYPE_CHECKING:
     import cv2
@@ -40,9 +42,6 @@ Raw = npt.NDArray[np.uint8]
 
 _PREFERRED_SIZE = (1280, 720)
 _SIZE = re.compile(r"(\d{2,5})x(\d{2,5})")
-# What OpenCV decodes; the first cost the least processor time.
-_UNCOMPRESSED = ("NV12", "NV21", "YU12", "YV12", "YUYV", "UYVY", "YVYU", "BGR3", "RGB3", "GREY")
-_COMPRESSED = ("MJPG", "JPEG")
 _ENOUGH = 0.99  # 29.97 pictures a second are as good as 30
 
 
@@ -101,7 +100,7 @@ def choose_mode(
     taken where it gives the rate, for it needs no decoding; else MJPG where that is faster. Without
     `formats` what is wanted is asked for, and the camera decides.
     """
-    known = [item for item in formats if item.pixel_format in _UNCOMPRESSED + _COMPRESSED]
+    known = [item for item in formats if item.pixel_format in UNCOMPRESSED + COMPRESSED]
     if pixel_format is not None:
         known = [item for item in known if item.pixel_format == pixel_format] or known
     if not known:
@@ -118,7 +117,7 @@ def choose_mode(
         chosen = max(smaller, key=_area, default=chosen)
 
     def merit(item: CameraFormat) -> tuple[float, int]:
-        order = (*_UNCOMPRESSED, *_COMPRESSED)
+        order = (*UNCOMPRESSED, *COMPRESSED)
         reached = _rate_near(item, rate)
         enough = rate if reached >= _ENOUGH * rate else reached
         return enough, -order.index(item.pixel_format)
@@ -362,6 +361,11 @@ class _Judge:
 @live_sources.register("camera", title="Camera")
 class Camera(LiveSource):
     """A camera that is plugged in, built in, or made by another program."""
+
+    silence = Silence(
+        "The camera has given no picture for some seconds.",
+        "If it does not come back, unplug it and plug it in again, or choose it again.",
+    )
 
     @dataclass(frozen=True)
     class Options:

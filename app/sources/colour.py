@@ -22,6 +22,16 @@ CAN_MAKE_BT2020 = int(version("av").partition(".")[0]) >= 18
 
 # AVCOL_SPC_* -> the matrix of swscale (SWS_CS_*) that does it.
 SWSCALE_MATRIX = {1: 1, 4: 4, 5: 5, 6: 5, 7: 7, 9: 9, 10: 9}
+# Those that swscale has no way to undo, and that a clip cannot be shown without.
+UNKNOWN_MATRICES = {
+    8: "YCgCo",
+    12: "chroma-derived luminance",
+    13: "chroma-derived luminance",
+    14: "ICtCp",
+    15: "Dolby Vision's IPT",
+    16: "YCgCo-R",
+    17: "YCgCo-R",
+}
 LIMITED, FULL = 1, 2  # AVCOL_RANGE_MPEG, AVCOL_RANGE_JPEG
 
 

@@ -37,6 +37,13 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
+# What OpenCV reads from V4L2 and is asked for, the least work for the processor first. Not YVYU: it
+# accepts that and then raises at each picture.
+UNCOMPRESSED = ("NV12", "NV21", "YU12", "YV12", "YUYV", "UYVY", "BGR3", "RGB3", "GREY")
+COMPRESSED = ("MJPG", "JPEG")
+# What it takes by itself where a device offers none of those.
+_ALSO_READ = ("XR24", "AR24", "BA81", "GBRG", "GRBG", "Y16", "Y12", "Y10")
+
 # They open cameras for other programs.
 _MIDDLEMEN = ("pipewire", "wireplumber")
 
@@ -141,15 +148,28 @@ class LinuxCameras:
             capability = v4l2.capability(descriptor, self._ioctl)
             if not capability.captures:
                 return None
+            formats = tuple(v4l2.camera_formats(descriptor, self._ioctl))
             return replace(
                 camera,
-                formats=tuple(v4l2.camera_formats(descriptor, self._ioctl)),
+                formats=formats,
                 virtual=capability.is_loopback,
+                problem=_unreadable(camera, formats),
             )
         except OSError:
             return None  # no video device, or unplugged while it was asked
         finally:
             os.close(descriptor)
+
+
+def _unreadable(camera: CameraInfo, formats: Sequence[CameraFormat]) -> str | None:
+    """Why none of what it offers can be read: depth, thermal, H.264; None where something can."""
+    offered = list(dict.fromkeys(item.pixel_format for item in formats))
+    if not offered or not {*UNCOMPRESSED, *COMPRESSED, *_ALSO_READ}.isdisjoint(offered):
+        return None
+    return (
+        f"{camera.name} ({camera.path}) gives only {', '.join(offered)}, which Mattecam cannot "
+        "read; choose another camera."
+    )
 
 
 def _is_video(node: str) -> bool:
@@ -192,6 +212,8 @@ def _cannot_open(camera: CameraInfo, error: OSError) -> str:
 
 
 def unplugged(camera: CameraInfo) -> str:
+    if camera.virtual:
+        return f"{camera.name} is gone; start the program that makes it again."
     return f"{camera.name} was unplugged; plug it in again."
 
 

@@ -6,10 +6,18 @@ import os
 from pathlib import Path
 
 from app.errors import InputError
+from app.sources.pipe import pipe_at
 
 
 def check_readable(path: Path) -> None:
-    """Raises InputError with a sentence unless `path` is a readable file that is not empty."""
+    """Raises InputError with a sentence unless `path` is a readable file that is not empty.
+
+    What can be read only once is not read here.
+    """
+    if pipe_at(path):
+        raise InputError(
+            f"{path} can be read only once, as it is no file; save it as a file first."
+        )
     try:
         with open(path, "rb") as file:
             if not file.read(1):

@@ -1,4 +1,4 @@
-"""Pictures as sources: one file, or a folder of them in the order of their names."""
+"""Pictures as sources: one file, or a folder of them in natural order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from types import TracebackType
 from typing_extensions import Self
 
 from app.errors import InputError
-from app.frames import RGB, Frame
+from app.frames import Frame
+from app.natural_order import natural_key
 from app.sources.base import SourceInfo
-from app.sources.pictures import SUFFIXES, read_picture
+from app.sources.pictures import SUFFIXES, StillPicture, is_animation, read_whole
 
 _log = logging.getLogger(__name__)
 
@@ -28,13 +29,14 @@ class PictureSource:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.skipped = 0
-        self._rgb: RGB | None = None
+        self._picture: StillPicture | None = None
 
     def __enter__(self) -> Self:
-        self._rgb = read_picture(self.path)
+        self._picture = read_whole(self.path)
+        height, width = self._picture.rgb.shape[:2]
         rate = Fraction(25)
         self.info = SourceInfo(
-            size=(self._rgb.shape[1], self._rgb.shape[0]),
+            size=(width, height),
             rate=rate,
             time_base=1 / rate,
             frame_count=1,
@@ -49,11 +51,11 @@ class PictureSource:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._rgb = None
+        self._picture = None
 
     def __iter__(self) -> Iterator[Frame]:
-        rgb = self._rgb if self._rgb is not None else read_picture(self.path)
-        yield Frame(rgb, 0, 0.0)
+        picture = self._picture if self._picture is not None else read_whole(self.path)
+        yield Frame(picture.rgb, 0, 0.0, rgba=picture.rgba)
 
     def stem(self, index: int) -> str:
         """The name, without ending, for a picture of this frame."""
@@ -61,7 +63,10 @@ class PictureSource:
 
 
 class FolderSource:
-    """The pictures of a folder in the order of their names, `rate` a second, each its own size.
+    """The pictures of a folder, `rate` a second, each its own size.
+
+    In natural order: frame2 comes before frame10; see app/natural_order.py. Of an animation it is
+    the first frame.
 
     A picture that cannot be read is skipped and counted; its place in time stays empty.
     """
@@ -74,13 +79,14 @@ class FolderSource:
         self._rate = rate
         self._files: list[Path] = []
         self._stems: list[str] = []
-        self._ahead: tuple[int, RGB] | None = None
+        self._told: set[int] = set()
+        self._ahead: tuple[int, StillPicture] | None = None
 
     def __enter__(self) -> Self:
         try:
             self._files = sorted(
                 (file for file in self.path.iterdir() if _is_picture(file)),
-                key=lambda file: file.name,
+                key=lambda file: natural_key(file.name),
             )
         except OSError as error:
             raise InputError(
@@ -94,7 +100,7 @@ class FolderSource:
         self._ahead = next(self._read(), None)
         if self._ahead is None:
             raise InputError(f"Not one of the {len(self._files)} pictures in {self.path} is whole.")
-        rgb = self._ahead[1]
+        rgb = self._ahead[1].rgb
         self.info = SourceInfo(
             size=(rgb.shape[1], rgb.shape[0]),
             rate=self._rate,
@@ -116,17 +122,17 @@ class FolderSource:
     def __iter__(self) -> Iterator[Frame]:
         seen = Counter(file.stem.casefold() for file in self._files)
         self._stems = []
-        for index, (place, rgb) in enumerate(self._read()):
+        for index, (place, picture) in enumerate(self._read()):
             file = self._files[place]
             # a.jpg and a.png must not end in one a.png.
             self._stems.append(file.stem if seen[file.stem.casefold()] == 1 else file.name)
-            yield Frame(rgb, index, float(place / self._rate))
+            yield Frame(picture.rgb, index, float(place / self._rate), rgba=picture.rgba)
 
     def stem(self, index: int) -> str:
         """The name, without ending, for a picture of this frame, which was given already."""
         return self._stems[index]
 
-    def _read(self) -> Iterator[tuple[int, RGB]]:
+    def _read(self) -> Iterator[tuple[int, StillPicture]]:
         """The readable pictures, each with its place among all."""
         self.skipped = 0
         start = 0
@@ -137,12 +143,15 @@ class FolderSource:
             start += 1
         for place in range(start, len(self._files)):
             try:
-                rgb = read_picture(self._files[place])
+                picture = read_whole(self._files[place])
             except InputError as error:
                 self.skipped += 1
                 _log.warning("Skipped: %s", error)
                 continue
-            yield place, rgb
+            if place not in self._told and is_animation(self._files[place]):
+                self._told.add(place)
+                _log.warning("%s is an animation; its first frame is taken.", self._files[place])
+            yield place, picture
 
 
 def _is_picture(file: Path) -> bool:

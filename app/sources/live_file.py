@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Iterator
@@ -14,8 +15,8 @@ from app.errors import InputError
 from app.frames import Frame
 from app.pool import PicturePool
 from app.registry import REQUIRED, option
-from app.sources.live_base import LiveSource, live_sources
-from app.sources.open import open_source
+from app.sources.live_base import LiveSource, Silence, live_sources
+from app.sources.open import file_read, open_source
 
 if TYPE_CHECKING:
     from app.sources.base import Source
@@ -72,7 +73,7 @@ class _Played(LiveSource):
             self._began, self._first = now, frame.captured_at
         elif self._in_loop == 0:
             # The last frame of the loop before is shown as long as the others are.
-            self._began, self._first = self._due + self._interval(), frame.captured_at
+            self._began, self._first = self._due + self._last_interval(), frame.captured_at
         self._due = self._began + frame.captured_at - self._first
         self._own = frame.captured_at
         if now - self._due > _LATEST:
@@ -83,7 +84,8 @@ class _Played(LiveSource):
             if self._interrupted:
                 return None
         # The decoder's own memory goes back to it here, in the thread that took it.
-        played = Frame(self._pool.copy(frame.rgb), self._index, time.monotonic())
+        rgb = self._pool.copy(frame.rgb)
+        played = Frame(rgb, self._index, time.monotonic(), rgba=frame.rgba)
         self._index += 1
         self._in_loop += 1
         return played
@@ -101,24 +103,37 @@ class _Played(LiveSource):
     def _next(self) -> Frame:
         if self._source is None:
             raise RuntimeError("read() was called before open()")
-        frame = next(self._frames, None)
-        if frame is None:
-            self._frames = iter(self._source)
-            self._in_loop = 0
+        try:
             frame = next(self._frames, None)
+            if frame is None:
+                self._frames = iter(self._source)
+                self._in_loop = 0
+                frame = next(self._frames, None)
+        except InputError as error:
+            if os.path.exists(file_read(self._text)):
+                raise
+            raise InputError(
+                f"{self._text} is no longer there; put it back, or choose another source."
+            ) from error
         if frame is None:
             raise InputError(f"{self._text} has no frame that can be decoded.")
         return frame
 
-    def _interval(self) -> float:
-        """Seconds from one frame to the next, on average."""
+    def _last_interval(self) -> float:
+        """Seconds that the last frame is shown; as long as the others are, where it is not said."""
         assert self._source is not None
-        return float(1 / self._source.info.rate)
+        info = self._source.info
+        return float(1 / info.rate) if info.last_shown is None else info.last_shown
 
 
 @live_sources.register("file", title="File")
 class File(_Played):
     """A video, a picture or a folder of pictures, over and over."""
+
+    silence = Silence(
+        "The file has given no picture for some seconds.",
+        "Its drive or network may be slow or gone: copy it to this computer, or choose another.",
+    )
 
     @dataclass(frozen=True)
     class Options:
@@ -133,14 +148,24 @@ class File(_Played):
 
     def __init__(self, options: Options) -> None:
         # "./demo" is the file, "demo" would be the clip that comes with the program.
-        path = options.path.expanduser()
+        path = Path(os.path.expanduser(options.path))
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
+        self._path = path
+
+    def check(self) -> None:
+        if str(self._path) != "-" and not os.path.exists(self._path):
+            raise InputError(f"There is no file {self._path}; check the name.")
 
 
 @live_sources.register("demo", title="Demo clip")
 class Demo(_Played):
     """The clip that comes with the program."""
+
+    silence = Silence(
+        "The demo clip has given no picture for some seconds.",
+        "The computer is busy with something else: close other programs, or choose it again.",
+    )
 
     def __init__(self) -> None:
         super().__init__("demo")

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 from app.backgrounds.base import Background, create_background
 from app.compositing import Compositing
-from app.errors import MattecamError
 from app.frames import Composite, Matte
 from app.light.base import LightTouch
 from app.matte_steps.base import MatteStep, MatteSteps
@@ -22,8 +21,13 @@ log = logging.getLogger(__name__)
 class ComposeWork(Work[Matte]):
     """Matte -> Composite, by a callback. Owns the background from the moment it gets it.
 
-    background: open already, or not. on_background_failed: called where `background` cannot be
-    opened; `fallback` is then taken instead. steps: open. on_notice: takes what a step has to say.
+    Args:
+        background: open already, or not.
+        fallback: gives a background that hides the room and needs no file.
+        on_background_failed: called after a background that cannot be opened, or that fails while
+            it is shown, was replaced by the fallback.
+        steps: open.
+        on_notice: takes what a step has to say.
     """
 
     def __init__(
@@ -35,31 +39,36 @@ class ComposeWork(Work[Matte]):
         steps: Mapping[str, MatteStep],
         light: Sequence[LightTouch],
         emit: Callable[[Composite], None],
-        on_background_failed: Callable[[MattecamError], None],
+        on_background_failed: Callable[[Exception], None],
         on_notice: Callable[[str], None],
         stats: Stats,
     ) -> None:
-        self._light = tuple(light)
         self._steps = MatteSteps(steps, on_notice=on_notice)
-        self._compositing = Compositing(background, light=light)
+        self._compositing = Compositing(background, light=light, spare=self._spare)
         self._fallback = fallback
+        self._is_fallback = False
         self._refine = refine
         self._emit = emit
         self._on_background_failed = on_background_failed
         self._stats = stats
 
     def open(self) -> None:
-        try:
-            self._compositing.open()
-        except MattecamError as error:
-            self._compositing.close()
-            self._compositing = Compositing(self._fallback(), light=self._light)
-            self._compositing.open()
-            self._on_background_failed(error)
+        self._compositing.open()
 
     def swap_background(self, background: Background) -> None:
         """In this thread, between two frames. `background` is open already."""
         self._compositing.swap(background, is_open=True)
+        self._is_fallback = False
+
+    def hide_room(self) -> bool:
+        """In this thread, between two frames: the fallback in place of a view of the room.
+
+        Returns whether the fallback is shown now.
+        """
+        if self._compositing.shows_room:
+            self._compositing.swap(self._fallback())
+            self._is_fallback = True
+        return self._is_fallback
 
     def swap_refine(self, refine: Refine) -> None:
         """In this thread, between two frames."""
@@ -71,7 +80,6 @@ class ComposeWork(Work[Matte]):
 
     def swap_light(self, light: Sequence[LightTouch]) -> None:
         """In this thread, between two frames."""
-        self._light = tuple(light)
         self._compositing.swap_light(light)
 
     def handle(self, item: Matte) -> None:
@@ -88,17 +96,25 @@ class ComposeWork(Work[Matte]):
     def close(self) -> None:
         self._compositing.close()
 
+    def _spare(self, error: Exception) -> Background:
+        log.debug("the background fails", exc_info=error)
+        spare = self._fallback()
+        spare.open()
+        self._is_fallback = True
+        self._on_background_failed(error)
+        return spare
+
 
 class BackgroundWork(Work[str]):
     """Opens backgrounds beside the compose thread, so that a swap takes no time there.
 
-    ready: called with each one, open. failed: called where one cannot be opened.
+    ready: called with each one, open, and its spec. failed: called where one cannot be opened.
     """
 
     def __init__(
         self,
         *,
-        ready: Callable[[Background], None],
+        ready: Callable[[Background, str], None],
         failed: Callable[[Exception], None],
     ) -> None:
         self._ready = ready
@@ -117,4 +133,4 @@ class BackgroundWork(Work[str]):
             log.debug("the background %r cannot be opened", item, exc_info=True)
             self._failed(error)
         else:
-            self._ready(background)
+            self._ready(background, item)

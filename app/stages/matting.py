@@ -15,6 +15,7 @@ from app.chain import ChainSettings, open_chain_engine, resolve_weights
 from app.engines.base import Engine, EngineInfo
 from app.frames import Alpha, Frame, Matte
 from app.pace.unchanged import UnchangedPicture
+from app.runtime.opening import Opening
 from app.runtime.stage import Work
 from app.stats import Stats
 from app.subject.size_change import SizeChange
@@ -58,6 +59,7 @@ class MattingWork(Work[Shot]):
     emit: called with each matte.
     former: gives the last matte of the stage that this one is to follow, where there is one.
     trial: whether to find out what a frame costs before the first one comes: `trial_seconds`.
+    opening: whether it is still wanted while `open` runs, which raises Cancelled where it is not.
     """
 
     def __init__(
@@ -72,8 +74,10 @@ class MattingWork(Work[Shot]):
         stats: Stats,
         skip_unchanged: bool = False,
         trial: bool = False,
+        opening: Opening | None = None,
     ) -> None:
         self.settings = settings
+        self._opening = opening or Opening()
         self.trial_seconds: float | None = None
         self._trial = trial
         self.weights = ""
@@ -122,15 +126,20 @@ class MattingWork(Work[Shot]):
     def open(self) -> None:
         weights = resolve_weights(self.settings)
         self.weights = weights.name if weights else "none"
-        engine, self.info = self._stack.enter_context(open_chain_engine(self.settings, weights))
+        self._opening.check()
+        engine, self.info = self._stack.enter_context(
+            open_chain_engine(self.settings, weights, self._opening)
+        )
         engine.keeps_time = True
         expected = self._frame_size()
+        last = self._former()
         if self._trial:
             self.trial_seconds = _try_out(engine, expected or _USUAL_SIZE)
         elif expected is not None:
             engine.prepare(expected)
-        last = self._former()
         if last is not None and expected is not None:
+            # A network works already: this one is worth nothing where another follows.
+            self._opening.check()
             engine.go_on(last, expected, at=time.monotonic())
         engine.on_ready = self._wake
         self._engine = engine

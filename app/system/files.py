@@ -22,6 +22,17 @@ def make_private_folder(path: Path) -> Path:
     return path
 
 
+def private_opener(path: str, flags: int) -> int:
+    """The `opener` of `open` for a file that only the user may read."""
+    return os.open(path, flags, PRIVATE_FILE)
+
+
+def write_private(path: Path, content: bytes) -> None:
+    """Writes a file that only the user may read, without waiting for the disk. Raises OSError."""
+    with open(path, "wb", opener=private_opener) as file:
+        file.write(content)
+
+
 @contextlib.contextmanager
 def atomic_file(target: Path, *, mode: int = PRIVATE_FILE) -> Iterator[IO[bytes]]:
     """A binary file that gets its name `target` when the body ends, with its data on the disk.

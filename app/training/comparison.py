@@ -14,6 +14,7 @@ from app.compositing import Compositing
 from app.frames import RGB, Composite, Frame, Matte
 from app.modnet.network import MODNet
 from app.refine.refine import Refine
+from app.system.files import PRIVATE_FOLDER, write_private
 from app.temporal.base import temporal_filters
 from app.training.validation import grid_alpha
 from app.weights import store
@@ -63,7 +64,7 @@ def _save(path: Path, picture: npt.NDArray[np.uint8]) -> None:
         picture = np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
     _, coded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, _JPEG])
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(coded.tobytes())
+        path.parent.mkdir(PRIVATE_FOLDER, parents=True, exist_ok=True)
+        write_private(path, coded.tobytes())
     except OSError as error:
         raise store.output_error(path, error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -9,6 +10,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InputError, UsageError
+from app.outputs.read_files import Reading
+from app.system.text import printable
 from app.training.mix_config import Looks, Mix, Pattern, Source, ValidationKind
 from app.weights import store
 
@@ -155,6 +158,27 @@ class TrainingConfig(_Model):
     looks: Looks | None = None
     validation: Validation | None = None
 
+    def files_read(self) -> list[Reading]:
+        """The files and folders that a run reads. Raises WeightsError."""
+        material: list[Path] = []
+        if self.supervised is not None:
+            material += (*self.supervised.cutouts, *self.supervised.pairs, *self.supervised.rooms)
+        for part in (self.soc, self.distil, self.validation):
+            material += () if part is None else part.clips
+        if self.mix is not None:
+            material += (*(source.folder for source in self.mix.people), *self.mix.rooms)
+        if self.looks is not None:
+            material += self.looks.places
+        for kind in () if self.validation is None else self.validation.kinds:
+            material += (*(source.folder for source in kind.people), *kind.rooms)
+            material += (*kind.pairs, *kind.clips)
+        found = [Reading("what is learned from", path) for path in material]
+        if self.weights != NOTHING:
+            found.append(Reading("the file of the weights", store.resolve(self.weights).path))
+        if self.backbone is not None and Path(self.backbone).is_file():
+            found.append(Reading("the file of the backbone", Path(self.backbone)))
+        return found
+
 
 def read(path: Path) -> TrainingConfig:
     """Paths in the file are taken from the file's own folder. Raises InputError, UsageError."""
@@ -162,12 +186,18 @@ def read(path: Path) -> TrainingConfig:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"There is no file {path}; check the name.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:  # UnicodeDecodeError, or a NUL byte in the name
+        raise InputError(f"{path} cannot be read as text: {error}.") from error
     try:
-        config = TrainingConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from None
+        table = tomllib.loads(text)
+    # The parser's contract: a table, or the text is no TOML. It raises TOMLDecodeError,
+    # RecursionError and, for large numbers, ValueError.
+    except Exception as error:
+        raise UsageError(f"{path} is no TOML: {printable(str(error))}.") from error
+    try:
+        config = TrainingConfig.model_validate(table)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg'].rstrip('.')}" for one in error.errors()
@@ -208,15 +238,15 @@ def _check_mix(config: TrainingConfig, path: Path) -> None:
 
 def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     def paths(some: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(folder / path.expanduser() for path in some)
+        return tuple(folder / os.path.expanduser(path) for path in some)
 
     def near(name: str | None) -> str | None:
         """A name stays one; a file that lies by the configuration is found there."""
         beside = folder / name if name else folder
-        return str(beside) if name and beside.is_file() else name
+        return str(beside) if name and os.path.isfile(beside) else name
 
     changes: dict[str, object] = {
-        "out": folder / config.out.expanduser(),
+        "out": folder / os.path.expanduser(config.out),
         "weights": near(config.weights),
         "backbone": near(config.backbone),
     }
@@ -234,7 +264,8 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
 
     def sources(some: tuple[Source, ...]) -> tuple[Source, ...]:
         return tuple(
-            one.model_copy(update={"folder": folder / one.folder.expanduser()}) for one in some
+            one.model_copy(update={"folder": folder / os.path.expanduser(one.folder)})
+            for one in some
         )
 
     if config.mix is not None:
@@ -247,7 +278,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
             update={
                 "places": paths(config.looks.places),
                 "teacher": near(config.looks.teacher),
-                "cache": None if cache is None else folder / cache.expanduser(),
+                "cache": None if cache is None else folder / os.path.expanduser(cache),
             }
         )
     if config.validation is not None:

@@ -6,8 +6,6 @@ Without torch: the window records, and only the child that learns draws torch in
 from __future__ import annotations
 
 import errno
-import os
-import re
 import shutil
 import tempfile
 import time
@@ -17,11 +15,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import numpy.typing as npt
-import psutil
 
 from app.errors import DiskFull, InputError, OutputError
 from app.frames import RGB, Composite, Frame
 from app.runtime.stage import Stage, Work
+from app.system.files import PRIVATE_FOLDER, write_private
+from app.system.temporary import make_temporary_folder
 
 SECONDS = 30.0
 # Enough to see how somebody moves, and little enough for memory.
@@ -38,7 +37,6 @@ HINTS = (
 _LAST = 1.0
 # More pixels than training's pictures have are of no use.
 _LONGEST = 960
-_PREFIX = "mattecam-adapt-"
 _WAITING = 64  # frames, while the disk is slow
 _JPEG = 95  # as fine as what a camera sends
 
@@ -73,9 +71,8 @@ class Take:
     def __init__(self) -> None:
         """Raises OutputError, DiskFull."""
         try:
-            # mkdtemp makes it 0700; the number tells whose it is, should we be killed.
-            self._folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-"))
-            self.frames.mkdir()
+            self._folder = make_temporary_folder("adapt")
+            self.frames.mkdir(PRIVATE_FOLDER)
         except OSError as error:
             raise _cannot_write(Path(tempfile.gettempdir()), error) from error
         self._count = 0
@@ -116,7 +113,7 @@ class Take:
         _, coded = cv2.imencode(".jpg", cv2.cvtColor(small, cv2.COLOR_RGB2BGR), how)
         path = self.frames / f"{self._count:05d}.jpg"
         try:
-            path.write_bytes(coded.tobytes())
+            write_private(path, coded.tobytes())
         except OSError as error:
             raise _cannot_write(path, error) from error
         self._count += 1
@@ -139,33 +136,6 @@ class Take:
     def remove(self) -> None:
         """Deletes everything; may be called twice. What cannot be deleted is stale later."""
         shutil.rmtree(self._folder, ignore_errors=True)
-
-
-def remove_stale() -> None:
-    """Deletes the folders of programs of this user's that are gone."""
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        if _is_ours(folder) and not _is_in_use(folder):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_ours(folder: Path) -> bool:
-    try:
-        found = folder.lstat()
-    except OSError:
-        return False
-    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
-    return mine and folder.is_dir() and not folder.is_symlink()
-
-
-def _is_in_use(folder: Path) -> bool:
-    number = re.match(rf"{_PREFIX}(\d+)-", folder.name)
-    if number is None:
-        return False
-    try:
-        # Another program may have got the number since.
-        return psutil.Process(int(number[1])).create_time() <= folder.stat().st_mtime + 1
-    except (psutil.Error, OSError, OverflowError):
-        return False
 
 
 class Recorder:

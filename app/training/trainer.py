@@ -22,6 +22,7 @@ from torch.nn.parallel import DistributedDataParallel
 from app.errors import UsageError
 from app.modnet import weights
 from app.modnet.network import MODNet
+from app.outputs.read_files import refuse_to_overwrite
 from app.training import (
     averaging,
     board,
@@ -57,6 +58,9 @@ def run(
     """
     if config.tensorboard:
         board.check()
+    refuse_to_overwrite(
+        [config.out / name for name in (BEST, CHECKPOINT, HISTORY)], config.files_read()
+    )
     with started(config.device) as processes, contextlib.ExitStack() as stack:
         going = _Run(config, processes, say)
         show: board.Show | None = None

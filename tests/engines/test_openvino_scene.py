@@ -12,7 +12,7 @@ import pytest
 from skimage import data
 
 from app.engines.base import EngineSettings
-from app.engines.openvino_cache import Converted
+from app.engines.openvino_conversion import Converted
 from app.engines.openvino_engine import OpenVINOEngine
 from app.engines.openvino_forms import Form, Forms, Kind
 from app.errors import EngineError
@@ -248,7 +248,7 @@ def test_where_it_cannot_be_fitted_the_exact_network_goes_on(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def broken(self: Converted) -> Path:
+    def broken(self: Converted, core: object) -> None:
         raise EngineError("The disk is full.")
 
     monkeypatch.setattr(Converted, "for_scenes", broken)
@@ -282,13 +282,13 @@ def test_a_fitted_network_is_not_kept_on_the_disk(
     settings: EngineSettings, chosen: list[object]
 ) -> None:
     assert settings.weights is not None
-    folder = Converted(settings.weights, settings, in_8_bits=False).folder
+    folder = Converted(settings.weights, settings, in_8_bits=False).cache.folder
     frames = clip()
     alphas(settings, frames[:4])
     before = {path.name for path in folder.iterdir()}
     alphas(settings, frames)
     assert isinstance(chosen[-1], Columns)
-    assert {path.name for path in folder.iterdir()} - before <= {"scene.xml", "scene.bin"}
+    assert {path.name for path in folder.iterdir()} - before <= {"scene.network"}
 
 
 def test_closing_does_not_wait_for_a_conversion(
@@ -305,5 +305,5 @@ def test_closing_does_not_wait_for_a_conversion(
         worker = forms._worker
         assert worker is not None
     assert not worker.is_alive()
-    assert not list(fresh.rglob("scene.xml"))
+    assert not list(fresh.rglob("scene.network"))
     assert not list(fresh.rglob(".converting-*"))

@@ -26,7 +26,6 @@ from PyQt6.QtWidgets import (
     QAbstractButton,
     QApplication,
     QComboBox,
-    QLabel,
     QSlider,
     QSpinBox,
     QToolButton,
@@ -37,6 +36,7 @@ from app.errors import FetchError, OutputError, OutputLost
 from app.gui.bridge import Bridge
 from app.gui.main_window import MainWindow
 from app.gui.output_switch import OnAir
+from app.gui.plain import Label
 from app.gui.preview import Mode
 from app.live import Callbacks, LivePipeline, State
 from app.outputs.base import Picture
@@ -543,7 +543,7 @@ def test_every_control_has_a_name_for_screen_readers(open_window: Open) -> None:
         and not widget.accessibleName()
         # These say their text by themselves.
         and not (isinstance(widget, QAbstractButton) and widget.text())
-        and not isinstance(widget, QLabel)
+        and not isinstance(widget, Label)
         and widget.window() is window  # not the lists that Qt's boxes pop up
     ]
     assert not nameless, nameless
@@ -554,7 +554,7 @@ def test_the_page_of_keys_has_every_key(qtbot: Any, open_window: Open) -> None:
     qtbot.keyClick(window.preview, Qt.Key.Key_F1)
     page = window.side.keys
     assert window.side.currentWidget() is page
-    shown = {label.text() for label in page.findChildren(QLabel) if label.property("key")}
+    shown = {label.text() for label in page.findChildren(Label) if label.property("key")}
     text = QKeySequence.SequenceFormat.NativeText
     assert shown == {
         action.shortcut().toString(text)

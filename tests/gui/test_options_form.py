@@ -8,11 +8,12 @@ from typing import Any, Literal
 import pytest
 from PyQt6.QtCore import QEvent, QPointF, Qt
 from PyQt6.QtGui import QMouseEvent
-from PyQt6.QtWidgets import QApplication, QComboBox, QLabel, QSlider, QWidget
+from PyQt6.QtWidgets import QApplication, QComboBox, QSlider, QWidget
 
 from app.backgrounds import backgrounds
 from app.errors import OptionError
 from app.gui.options_form import Number, OptionsForm, control_for
+from app.gui.plain import Label
 from app.outputs.live_base import live_outputs
 from app.registry import REQUIRED, Entry, Registry, option
 from app.sources.live_base import live_sources
@@ -102,7 +103,7 @@ def test_a_double_click_resets_one_option_only(qtbot: Any, form: OptionsForm, wh
     assert share.slider is not None
     strength.slider.setValue(8)
     share.slider.setValue(0)
-    label = next(x for x in form.findChildren(QLabel) if x.text() == "Strength")
+    label = next(x for x in form.findChildren(Label) if x.text() == "Strength")
     with qtbot.waitSignal(form.changed) as told:
         double_click(label if where == "label" else strength.slider)
     assert told.args == [Options(strength=3, share=0.0)]

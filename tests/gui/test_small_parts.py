@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from PyQt6.QtCore import QMimeData, QSize, Qt, QUrl
 from PyQt6.QtGui import QColor, QIcon, QPalette
-from PyQt6.QtWidgets import QApplication, QLabel, QMainWindow, QToolButton
+from PyQt6.QtWidgets import QApplication, QMainWindow, QToolButton
 
 from app import doctor, places
 from app.errors import OutputError
@@ -26,6 +26,7 @@ from app.gui.log_file import close_log, log_path, open_log
 from app.gui.message_bar import Message, MessageBar
 from app.gui.notice import Action
 from app.gui.performance import PerformancePanel
+from app.gui.plain import Label
 from app.gui.snapshot import save
 from app.gui.theme import DARK, LIGHT, Colors, Theme
 from app.gui.thumbnails import SIZE, render
@@ -151,7 +152,7 @@ def test_the_doctor_offers_a_button_for_commands_and_pages_only(
     page.look()
     qtbot.waitUntil(lambda: len(page.texts) == 3, timeout=20_000)
     assert [b.text() for b in page.findChildren(QToolButton) if b.text()] == ["Copy", "Open"]
-    names = {label.accessibleName() for label in page.findChildren(QLabel)}
+    names = {label.accessibleName() for label in page.findChildren(Label)}
     assert "Zoom, v4l2loopback: yes" in names
     assert "Zoom, PipeWire: no" in names
     assert not any("UnityCapture" in name for name in names)  # of another system

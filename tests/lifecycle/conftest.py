@@ -20,6 +20,7 @@ from app.live import Callbacks, Failure, LivePipeline, State
 from app.outputs.base import Picture
 from app.outputs.live_base import LiveFormat, LiveOutput, create_live_output
 from app.outputs.live_memory import LiveMemory
+from app.runtime.opening import Opening
 from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
 from app.stats import Snapshot
@@ -88,7 +89,8 @@ def is_composite(picture: Picture) -> bool:
 class StampEngine(Engine):
     """Reads the number in the picture and puts it into the matte, in a thread of its own.
 
-    gate: while it is clear, nothing gets done. fails: raised by the next submit.
+    gate: while it is clear, nothing gets done. fails: raised by the next submit. may_close: while
+    it is clear, closing waits. submitted_count: how many frames went in.
     """
 
     needs_weights = False
@@ -101,7 +103,10 @@ class StampEngine(Engine):
         self.gate = gate
         self.fails: Exception | None = None
         self.closed = threading.Event()
+        self.may_close = threading.Event()
+        self.may_close.set()
         self.submitted = submitted
+        self.submitted_count = 0
         self._changed = threading.Condition()
         self._waiting: deque[Frame] = deque()
         self._ready: deque[Matte] = deque()
@@ -114,6 +119,7 @@ class StampEngine(Engine):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.may_close.wait(LONG)
         with self._changed:
             self._ending = True
             self._changed.notify_all()
@@ -131,6 +137,7 @@ class StampEngine(Engine):
         with self._changed:
             self._waiting.append(frame)
             self._pending += 1
+            self.submitted_count += 1
             self._changed.notify_all()
         self.submitted.release()
 
@@ -163,28 +170,53 @@ class StampEngine(Engine):
 
 
 class Engines:
-    """Makes the engines of a test, and keeps them."""
+    """Makes the engines of a test, and keeps them.
+
+    may_open: while it is clear, opening waits, as for a conversion. most: how many may be opened.
+    refuses, refuses_once: raised in place of opening.
+    """
 
     def __init__(self) -> None:
         self.made: list[StampEngine] = []
         self.gate = threading.Event()
         self.gate.set()
         self.refuses: Exception | None = None
+        self.refuses_once: Exception | None = None
+        self.openings: list[Opening] = []
+        self.most: int | None = None
         self.submitted = threading.Semaphore(0)
         self.opening = threading.Event()
         self.may_open = threading.Event()
         self.may_open.set()
 
     @contextmanager
-    def open(self, settings: ChainSettings, weights: object) -> Iterator[tuple[Engine, EngineInfo]]:
+    def open(
+        self, settings: ChainSettings, weights: object, opening: Opening
+    ) -> Iterator[tuple[Engine, EngineInfo]]:
+        self.openings.append(opening)
         self.opening.set()
-        self.may_open.wait(LONG)
+        self._wait(opening)
+        if self.refuses_once is not None:
+            error, self.refuses_once = self.refuses_once, None
+            raise error
+        opening.check_conversion()
         if self.refuses is not None:
             raise self.refuses
         engine = StampEngine(settings, gate=self.gate, submitted=self.submitted)
         self.made.append(engine)
         with engine:
             yield engine, engine.info
+
+    def _wait(self, opening: Opening) -> None:
+        while not opening.cancelled:
+            room = self.most is None or len(self.made) < self.most
+            if self.may_open.wait(0.01) and room:
+                return
+
+    def hold_closing(self) -> threading.Event:
+        """The newest engine cannot be closed until the event is set."""
+        self.made[-1].may_close.clear()
+        return self.made[-1].may_close
 
 
 @pytest.fixture

@@ -99,7 +99,9 @@ def test_the_size_follows_the_subject_and_comes_back_when_it_need_not(
     make_rig: MakeRig, slow_network: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The null engine's person fills a quarter of the picture.
-    monkeypatch.setattr("app.live.SizePolicy", lambda: SizePolicy((Rung(0, 1), Rung(0.1, 0.5))))
+    monkeypatch.setattr(
+        "app.live_matting.SizePolicy", lambda: SizePolicy((Rung(0, 1), Rung(0.1, 0.5)))
+    )
     rig = make_rig(quality="best", size_follows_subject=True)
     rig.source.interval = 0.01
     rig.start()

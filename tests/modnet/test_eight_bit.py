@@ -59,9 +59,8 @@ def test_openvino_computes_what_torch_rounds(
 
     stored = tmp_path / "mine.int8"
     stored.write_bytes(eight_bit.to_bytes(reaches, weights_sha256="abc", pictures=1))
-    to_openvino(weights_file, tmp_path / "mine.xml", eight_bit=stored)
+    model = to_openvino(weights_file, eight_bit=stored)
     core = openvino.Core()
-    model = core.read_model(tmp_path / "mine.xml")
     model.reshape([1, 224, 384, 3])
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     found = compiled(portrait.permute(0, 2, 3, 1).contiguous().numpy())[0]

@@ -8,6 +8,7 @@ import pytest
 from app.errors import OptionError, OutputError, OutputExists, UsageError
 from app.outputs.open import ALPHA_ENDINGS, PICTURE_ENDINGS, VIDEO_ENDINGS, open_output
 from app.outputs.pictures import FORMATS, FolderOutput, PictureOutput
+from app.outputs.read_files import Reading
 from app.outputs.video_file import VideoFileOutput
 
 
@@ -66,15 +67,16 @@ def test_what_is_there_is_kept_without_force(tmp_path, info):
 def test_the_input_is_never_the_output(tmp_path, info, force):
     source = tmp_path / "a.mp4"
     source.write_bytes(b"the only copy")
+    reads = [Reading("the input itself", source)]
     with pytest.raises(UsageError, match="is the input itself"):
-        kind(source, info, source=source, force=force)
+        kind(source, info, reads=reads, force=force)
     with pytest.raises(UsageError, match="is the input itself"):
-        kind(tmp_path / "." / "a.mp4", info, source=source, force=force)
+        kind(tmp_path / "." / "a.mp4", info, reads=reads, force=force)
     with pytest.raises(UsageError, match="is the input itself"):
-        kind(tmp_path, info, source=tmp_path, force=force)
+        kind(tmp_path, info, reads=[Reading("the input itself", tmp_path)], force=force)
     os.link(source, tmp_path / "hard.mp4")
     with pytest.raises(UsageError, match="is the input itself"):
-        kind(tmp_path / "hard.mp4", info, source=source, force=force)
+        kind(tmp_path / "hard.mp4", info, reads=reads, force=force)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="a link needs a right that few users have there")
@@ -82,8 +84,9 @@ def test_a_link_to_the_input_is_the_input(tmp_path, info):
     source = tmp_path / "a.mp4"
     source.write_bytes(b"the only copy")
     (tmp_path / "link.mp4").symlink_to(source)
+    reads = [Reading("the input itself", source)]
     with pytest.raises(UsageError, match="is the input itself"):
-        kind(tmp_path / "link.mp4", info, source=source, force=True)
+        kind(tmp_path / "link.mp4", info, reads=reads, force=True)
 
 
 def test_a_clip_does_not_fit_into_one_picture(tmp_path, info):

@@ -6,7 +6,7 @@ import ast
 import importlib.metadata
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -77,6 +77,33 @@ def test_what_is_installed_is_what_is_pinned(name: str):
     for package, (pin,) in pins(name, HERE).items():
         installed = importlib.metadata.version(package)
         assert Requirement(f"x{pin}").specifier.contains(installed), package
+
+
+HASHED = {
+    "requirements.txt": ("requirements-hashes.txt",),
+    "requirements-dev.txt": ("requirements-hashes.txt", "requirements-dev-hashes.txt"),
+}
+
+
+def hashed_pins(files: Iterable[str]) -> dict[str, int]:
+    """Requirement -> how many SHA-256 stand below it."""
+    found: dict[str, int] = {}
+    for name in files:
+        text = (ROOT / name).read_text(encoding="utf-8").replace("\\\n", " ")
+        for line in text.splitlines():
+            words, *hashes = re.split(r"\s+--hash=sha256:(?=[0-9a-f]{64}\b)", line.strip())
+            if words and not words.startswith("#"):
+                assert "--hash" not in words
+                found[str(Requirement(words))] = len(hashes)
+    return found
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_requirement_but_torch_has_its_hashes(name: str):
+    wanted = {str(one) for one in requirements(name) if one.name != "torch"}
+    found = hashed_pins(HASHED[name])
+    assert set(found) == wanted, "run: python scripts/hash_requirements.py"
+    assert min(found.values()) >= 1
 
 
 def imported_at_run_time() -> set[str]:

@@ -53,6 +53,8 @@ class Place:
         python.chmod(0o755)
         (folder / "requirements.txt").write_text("torch==2.13.0\n")
         (folder / "requirements-dev.txt").write_text("pytest==1\n")
+        for name in ("requirements-hashes.txt", "requirements-dev-hashes.txt"):
+            (folder / name).write_text("# none\n")
         monkeypatch.setattr(setup, "ROOT", folder)
         for name, path in (("LOG", self.log), ("BROKEN", self.broken), ("WEIGHTS", self.weights)):
             monkeypatch.setenv(name, str(path))
@@ -97,6 +99,25 @@ def test_a_first_run_installs_the_requirements_and_fetches_the_weights(place: Pl
     assert not any("requirements-dev.txt" in line or "uv" in line.split() for line in asked)
 
 
+def test_every_package_but_torch_is_installed_by_its_hash_before_anything_else(place: Place):
+    asked = [line for line in place.set_up(dev=True, torch="cpu") if "install" in line]
+    assert "--require-hashes --no-deps" in asked[0]
+    assert asked[0].endswith("-r requirements-hashes.txt -r requirements-dev-hashes.txt")
+    assert not any("--require-hashes" in line for line in asked[1:])
+
+
+def test_changed_hashes_are_installed(place: Place):
+    place.set_up()
+    (place.root / "requirements-hashes.txt").write_text("# others\n")
+    assert any("--require-hashes" in line for line in place.set_up())
+
+
+def test_without_hashes_what_the_index_has_is_taken(place: Place):
+    place.setup.set_up(place.venv, dev=False, torch=None, weights=True, hashes=False)
+    assert not any("hashes" in line for line in place.asked())
+    assert any("-r requirements.txt" in line for line in place.asked())
+
+
 def test_a_second_run_has_nothing_to_do(place: Place):
     place.set_up()
     assert place.set_up() == []
@@ -134,7 +155,8 @@ def test_an_installation_that_failed_says_so_and_is_tried_again(
     place: Place, setup: ModuleType, capfd: pytest.CaptureFixture[str]
 ):
     place.broken.touch()
-    with pytest.raises(setup.SetupError, match=r"could not install requirements\.txt"):
+    told = r"could not install requirements-hashes\.txt.*--no-hashes"
+    with pytest.raises(setup.SetupError, match=told):
         place.set_up()
     assert "no route to host" in capfd.readouterr().out
     place.broken.unlink()

@@ -47,6 +47,7 @@ class FakeLinux:
             folder.mkdir()
         self.cards: dict[Path, tuple[str, int]] = {}  # node -> driver and device capabilities
         self.busy = False
+        self.pixels = "MJPG"
 
     def plug(self, number: int, name: str, *, captures: bool = True, driver: str = "uvc") -> Path:
         folder = self.sysfs / f"video{number}"
@@ -72,7 +73,7 @@ class FakeLinux:
         if argument.index > 0:
             raise OSError(errno.EINVAL, "Invalid argument")
         if request == v4l2.ENUM_FMT:
-            argument.pixelformat = int.from_bytes(b"MJPG", "little")
+            argument.pixelformat = int.from_bytes(self.pixels.encode(), "little")
         elif request == v4l2.ENUM_FRAMESIZES:
             argument.type, argument.values[0], argument.values[1] = 1, 1280, 720
         else:
@@ -112,6 +113,17 @@ def test_capture_devices_are_listed_by_name_and_number(machine: FakeLinux) -> No
 def test_a_loopback_device_counts_as_virtual(machine: FakeLinux) -> None:
     machine.plug(4, "OBS", driver="v4l2 loopback")
     assert machine.cameras.cameras()[0].virtual
+
+
+@linux
+@pytest.mark.parametrize("pixels", ["Z16 ", "H264", "RGBP", "YVYU"])
+def test_a_camera_whose_formats_cannot_be_read_says_so(machine: FakeLinux, pixels: str) -> None:
+    node = machine.plug(0, "Depth Camera")
+    machine.pixels = pixels
+    (camera,) = machine.cameras.cameras()
+    assert f"{node}) gives only {pixels.strip()}, which Mattecam cannot read" in str(camera.problem)
+    machine.pixels = "GREY"
+    assert machine.cameras.cameras()[0].problem is None
 
 
 @linux

@@ -14,8 +14,9 @@ import pytest
 from app.errors import DiskFull, InputError, OutputError
 from app.frames import RGB, Composite, Cutout, Frame
 from app.sources.pictures import read_picture
+from app.system.temporary import remove_stale
 from app.training import take
-from app.training.take import HINTS, MOST_FRAMES, Recorder, Take, hint_at, is_due, remove_stale
+from app.training.take import HINTS, MOST_FRAMES, Recorder, Take, hint_at, is_due
 
 LONG = 20.0
 
@@ -80,10 +81,10 @@ def test_large_pictures_are_shrunk_and_another_size_is_refused() -> None:
 def test_a_full_disk_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     recorded = Take()
 
-    def full(path: Path, data: bytes) -> int:
+    def full(path: Path, data: bytes) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    monkeypatch.setattr(take, "write_private", full)
     with pytest.raises(DiskFull, match="The disk is full"):
         recorded.add(picture())
 
