@@ -169,6 +169,7 @@ class TrainingConfig(_Model):
             material += (*(source.folder for source in self.mix.people), *self.mix.rooms)
         if self.looks is not None:
             material += self.looks.places
+        material += () if self.validation is None else self.validation.rooms
         for kind in () if self.validation is None else self.validation.kinds:
             material += (*(source.folder for source in kind.people), *kind.rooms)
             material += (*kind.pairs, *kind.clips)

@@ -121,7 +121,7 @@ class Looks(_Model):
         only, without: as in Source.
         stride, limit: of a clip every so many frames, and at most so many.
         band: the weight of F and D in the band around the teacher's edge, relative to true alpha.
-        cache: where the teacher's mattes are kept; by default the program's own cache.
+        cache: where pictures and the teacher's mattes are kept; by default looks/ in `out`.
     """
 
     share: Share = 1.0
