@@ -66,5 +66,5 @@ def compared(verdict: Verdict) -> str:
     name, ratio = verdict.worst
     return (
         f"To the reference: {verdict.mean:.3f} ({kinds}); worst {name} {ratio:.2f}; "
-        f"{verdict.worse} items more than 15% worse."
+        f"{verdict.worse} item{'' if verdict.worse == 1 else 's'} more than 15% worse."
     )

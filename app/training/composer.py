@@ -1,4 +1,4 @@
-"""Composites and sequences, made anew at each step from people, rooms, things, light and a camera.
+"""Composites and sequences, made at each step from people, rooms, things, light and a camera.
 
 Everything follows from the generator that is handed in: one seed for one step gives one picture.
 """
@@ -31,6 +31,8 @@ _BLURRED = 0.3
 _PANS = 0.4
 # Bystanders' heads are at most so large, relative to the person's.
 _BEHIND = 0.6
+# How much of the usual motion is put on top of a clip's own.
+_ON_TOP = 0.2
 # What clothes a hard case asks for, and how many people are drawn until one has such.
 _TONES = {"white_on_white": "white", "dark_on_dark": "dark"}
 _TRIES = 5
@@ -66,12 +68,9 @@ class _Role:
 
 
 class Composer:
-    """Makes shots.
+    """Makes shots; how often what is shown is in `mix`."""
 
-    themes: how often each hard case is made, and everything else by chance, is in `mix`.
-    """
-
-    def __init__(self, foregrounds: Foregrounds, backdrops: rooms.Rooms | None, mix: Mix) -> None:
+    def __init__(self, foregrounds: Foregrounds, backdrops: rooms.Rooms, mix: Mix) -> None:
         self._foregrounds = foregrounds
         self._rooms = backdrops
         self._mix = mix
@@ -91,17 +90,15 @@ class Composer:
         Args:
             theme: "plain" or a hard case; by chance where it is None.
             distance: as in app/training/placement.py.
-            plain: exactly one person, always composed: for validation.
+            plain: exactly one person, before a camera as people sit there: for validation.
         """
         if frames == 1 and not plain and theme is None:
             shown = self._as_is(rng, size)
             if shown is not None:
                 return shown
-        if self._rooms is None:
-            raise AssertionError("config.read asks for rooms where people are composed")
         theme = self._theme(rng) if theme is None else theme
         roles = self._roles(rng, size, frames, theme, distance, plain=plain)
-        backdrop = self._rooms.draw(rng, size, pans=frames > 1 and rng.random() < _PANS)
+        backdrop = self._rooms.draw(rng, size, pans=frames > 1 and rng.random() < _PANS, calm=plain)
         backdrop = replace(backdrop, picture=scenes.themed(backdrop.picture, rng, theme))
         if roles and rng.random() < (0.0 if plain else self._mix.bystanders):
             backdrop = replace(backdrop, picture=self._crowded(rng, backdrop.picture, size, roles))
@@ -111,7 +108,7 @@ class Composer:
         if rng.random() < 0.6:
             board = rooms.wall(rng, size, (0.05, 0.9))
             desk = board.astype(np.float32) * np.float32(1 / 255)
-        recorder = Recorder(Camera.draw(rng, size[1]))
+        recorder = Recorder(Camera.draw(rng, size[1], calm=plain))
         lights: list[Light] = []
         shot = Shot([], [], [])
         true_everywhere = True
@@ -179,7 +176,7 @@ class Composer:
             actor = self._cast(rng, frames, theme)
             if actor is not None:
                 actor = self._dressed(rng, actor, theme, plain=plain)
-                placement = place(rng, actor.figure, size, distance)
+                placement = place(rng, actor.figure, size, distance, calm=plain)
                 found.append(self._role(rng, actor, placement, frames))
         # Who is farther away stands behind.
         return sorted(found, key=lambda role: role.placement.scale * role.actor.figure.head)
@@ -200,10 +197,14 @@ class Composer:
         self, rng: np.random.Generator, actor: Actor, placement: Placement, frames: int
     ) -> _Role:
         motion = Motion.draw(
-            rng, frames, morphs=frames > 1 and len(actor.pictures) > 1 and not actor.moves
+            rng,
+            frames,
+            morphs=frames > 1 and len(actor.pictures) > 1 and not actor.moves,
+            share=_ON_TOP if actor.moves else 1.0,
         )
         moving = frames > 1 or rng.random() < _BLURRED
-        shutter = float(rng.uniform(0.1, 0.9)) if moving else 0.0
+        # A clip's frames have their own motion blur.
+        shutter = float(rng.uniform(0.1, 0.9)) if moving and not actor.moves else 0.0
         time = float(rng.uniform(0, 50)) if frames == 1 else 0.0
         return _Role(actor, placement, motion, time, shutter)
 
@@ -261,7 +262,7 @@ class Composer:
         """A picture in its own room; None where the one that is drawn has none, or not its turn."""
         person = self._foregrounds.draw(rng)
         file = person.files[int(rng.integers(len(person.files)))]
-        if file.alpha is None or (self._rooms is not None and rng.random() >= self._mix.as_is):
+        if file.alpha is None or rng.random() >= self._mix.as_is:
             return None
         picture = self._foregrounds.read(file)
         assert picture.scene is not None

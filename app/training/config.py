@@ -69,14 +69,23 @@ class Validation(_Model):
 
     clips: folders as `evaluate video` takes them. frames: of each clip, as neighbours. kinds: items
     of every kind that is to be watched; with them the state that is kept follows the rule of
-    app/training/choice.py, which compares with `reference`, a name or file of weights.
+    app/training/choice.py, which compares with `reference`, a name or file of weights. rooms: for
+    kinds that name none; those of [mix] where there are none. every: steps between validations;
+    early: those up to step `early_until`, when much is forgotten quickly.
     """
 
     clips: tuple[Path, ...] = ()
+    rooms: tuple[Path, ...] = ()
     kinds: tuple[ValidationKind, ...] = ()
     reference: str = store.PLAIN
     every: Positive = 100
+    early: Positive = 100
+    early_until: int = Field(default=0, ge=0)
     frames: Annotated[int, Field(ge=2)] = 6
+
+    def is_due(self, step: int) -> bool:
+        """Whether the run is validated after so many steps."""
+        return step % self.every == 0 or (step <= self.early_until and step % self.early == 0)
 
 
 class Augment(_Model):
@@ -160,6 +169,7 @@ class TrainingConfig(_Model):
             material += (*(source.folder for source in self.mix.people), *self.mix.rooms)
         if self.looks is not None:
             material += self.looks.places
+        material += () if self.validation is None else self.validation.rooms
         for kind in () if self.validation is None else self.validation.kinds:
             material += (*(source.folder for source in kind.people), *kind.rooms)
             material += (*kind.pairs, *kind.clips)
@@ -287,6 +297,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
         changes["validation"] = config.validation.model_copy(
             update={
                 "clips": paths(config.validation.clips),
+                "rooms": paths(config.validation.rooms),
                 "kinds": kinds,
                 "reference": near(config.validation.reference),
             }

@@ -35,8 +35,8 @@ class Judge:
             names = [kind.name for kind in told.kinds]
             if len(set(names)) < len(names) or any("/" in name for name in names):
                 raise UsageError("validation.kinds need names that differ, without a slash.")
-            teacher = teacher_of(config.looks, mix.longest_side(config.sizes), say)
-            rooms = config.mix.rooms if config.mix is not None else ()
+            teacher = teacher_of(config.looks, config.out, mix.longest_side(config.sizes), say)
+            rooms = told.rooms or (config.mix.rooms if config.mix is not None else ())
             self.items = read_items(told.kinds, rooms, teacher)
 
     def __bool__(self) -> bool:

@@ -17,7 +17,6 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from app import places
 from app.errors import InputError
 from app.evaluation.datasets import pictures_in
 from app.frames import RGB, Alpha8
@@ -115,14 +114,16 @@ class Teacher:
         return [*grouped(source, stills), *found]
 
 
-def teacher_of(told: Looks | None, longest: int, say: Told = lambda text: None) -> Teacher:
-    """As the configuration says; the released weights and the program's cache where it does not.
+def teacher_of(
+    told: Looks | None, out: Path, longest: int, say: Told = lambda text: None
+) -> Teacher:
+    """As the configuration says; the released weights where it does not.
 
-    Raises WeightsError.
+    out: the run's folder, where mattes are kept that the configuration has no place for. Raises
+    WeightsError.
     """
     told = told or Looks()
-    folder = told.cache or places.cache() / "looks"
-    return Teacher(store.resolve(told.teacher), folder, longest, say)
+    return Teacher(store.resolve(told.teacher), told.cache or out / "looks", longest, say)
 
 
 def read_looks(told: Looks, teacher: Teacher) -> Sequence[Sequence[Sequence[PictureFile]]]:

@@ -135,7 +135,7 @@ def read(config: TrainingConfig, say: Told = lambda text: None) -> Material:
         shares["distil"] = config.distil.share
     mixture = distillation = None
     if config.mix is not None or config.looks is not None:
-        teacher = teacher_of(config.looks, mix.longest_side(config.sizes), say)
+        teacher = teacher_of(config.looks, config.out, mix.longest_side(config.sizes), say)
         cache_mb = config.mix.cache_mb if config.mix is not None else _CACHE_MB
         if config.mix is not None:
             mixture = mix.read_mixture(config.mix, teacher, config.sizes, config.seed)

@@ -155,7 +155,7 @@ def read_mixture(mix: Mix, teacher: Teacher, sizes: Sequence[Size], seed: int) -
         teacher.longest,
         cache,
     )
-    backdrops = Rooms(mix.rooms, teacher.longest, cache) if mix.rooms else None
+    backdrops = Rooms(mix.rooms, teacher.longest, cache)
     return Mixture(Composer(foregrounds, backdrops, mix), mix, sizes, seed)
 
 

@@ -121,7 +121,7 @@ class Looks(_Model):
         only, without: as in Source.
         stride, limit: of a clip every so many frames, and at most so many.
         band: the weight of F and D in the band around the teacher's edge, relative to true alpha.
-        cache: where the teacher's mattes are kept; by default the program's own cache.
+        cache: where pictures and the teacher's mattes are kept; by default looks/ in `out`.
     """
 
     share: Share = 1.0
@@ -140,7 +140,7 @@ class ValidationKind(_Model):
 
     Attributes:
         name: the kind, as in "fast hands".
-        people, rooms: composites are made of these, from the run's seed. Rooms default to [mix]'s.
+        people, rooms: of composites, which are always alike. Rooms default to the validation's.
         distance, theme: of the composites.
         frames: of each composite; above 1 the person moves and dtSSD is measured.
         pairs: folders with image/ and alpha/ that are shown as they are.

@@ -62,8 +62,20 @@ class Placement:
         return float(found[0]), float(found[1])
 
 
-def place(rng: np.random.Generator, figure: Figure, size: Size, distance: str = "any") -> Placement:
-    """A placement by chance. distance: one of HEADS, or "any"."""
+def place(
+    rng: np.random.Generator,
+    figure: Figure,
+    size: Size,
+    distance: str = "any",
+    *,
+    calm: bool = False,
+) -> Placement:
+    """A placement by chance.
+
+    Args:
+        distance: one of HEADS, or "any".
+        calm: as people sit before a camera: upright, near the middle, without a desk.
+    """
     width, height = size
     if distance == "any":
         names = sorted(_OFTEN)
@@ -76,7 +88,7 @@ def place(rng: np.random.Generator, figure: Figure, size: Size, distance: str = 
         # The frame cuts the head off where the picture does, so the person fills it.
         scale = max(scale, 1.05 * height / (figure.box[3] - figure.box[1]))
     mirrored = bool(rng.random() < 0.5)
-    roll = rng.normal(0, _ASKEW if rng.random() < 0.08 else _ROLL)
+    roll = rng.normal(0, _ASKEW if rng.random() < 0.08 and not calm else _ROLL)
     if figure.cut_top:
         roll = 0.0
     floor, scale = _floor(rng, figure, scale, width)
@@ -93,13 +105,15 @@ def place(rng: np.random.Generator, figure: Figure, size: Size, distance: str = 
     if figure.cut_top:
         above = -rng.uniform(0.0, 0.06) * height
     spread = 0.16 if distance in ("close", "head") else 0.34
+    if calm:
+        spread = 0.1
     x = width * (0.5 + float(np.clip(rng.normal(0, spread), -0.45, 0.45)))
     neck = np.array(figure.neck)
     y = above + (figure.neck[1] - figure.box[1]) * scale
     shift = np.array([x, y]) - linear @ neck
     desk: float | None = None
     if figure.cut_bottom or floor < figure.box[3] - 1:
-        shift, desk = _hide_floor(rng, figure, floor, linear, shift, size)
+        shift, desk = _hide_floor(rng, figure, floor, linear, shift, size, desks=not calm)
     shift = _hide_sides(figure, floor, linear, shift, size)
     matrix = np.column_stack([linear, shift])
     return Placement(matrix, scale, mirrored, desk, floor)
@@ -131,6 +145,8 @@ def _hide_floor(
     linear: Matrix,
     shift: Matrix,
     size: Size,
+    *,
+    desks: bool,
 ) -> tuple[Matrix, float | None]:
     """Moves the person down until the cut is outside, or puts a desk before it."""
     left, _, right, _ = figure.box
@@ -142,11 +158,8 @@ def _hide_floor(
     head_y = float((linear @ np.array(figure.neck) + shift)[1])
     # Without a desk the head would end up too low in the picture.
     lowered = (head_y + missing) / size[1]
-    if (
-        not figure.cut_top
-        and upper < _DESK[1] * size[1]
-        and (lowered > 0.92 or rng.random() < 0.35)
-    ):
+    hidden = desks and not figure.cut_top and upper < _DESK[1] * size[1]
+    if hidden and (lowered > 0.92 or rng.random() < 0.35):
         desk = max(upper, float(rng.uniform(*_DESK)) * size[1])
         return shift + np.array([0.0, desk - upper]), desk - 1.0
     return shift + np.array([0.0, missing + 1.0]), None

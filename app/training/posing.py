@@ -80,10 +80,18 @@ class Motion:
     length: int
 
     @classmethod
-    def draw(cls, rng: np.random.Generator, length: int, *, morphs: bool) -> Motion:
-        """Slow and fast ones; now and then nothing moves. morphs: two expressions are there."""
+    def draw(
+        cls, rng: np.random.Generator, length: int, *, morphs: bool, share: float = 1.0
+    ) -> Motion:
+        """Slow and fast ones; now and then nothing moves.
+
+        Args:
+            length: frames of the sequence.
+            morphs: whether there are two expressions.
+            share: of the usual reach: frames of a clip move already.
+        """
         pace = float(np.exp(rng.uniform(math.log(0.25), math.log(3.0))))
-        amount = 0.0 if rng.random() < 0.08 else 1.0
+        amount = 0.0 if rng.random() < 0.08 else share
         count = len(fields(Pose))
         reach = np.array([getattr(_REACH, part.name) for part in fields(Pose)])
         reach = reach * rng.uniform(0, 1.2, count) * amount
@@ -94,7 +102,7 @@ class Motion:
             ends = (float(rng.uniform(0, 0.5)), float(rng.uniform(0.3, 1)))
             ends = ends if rng.random() < 0.5 else (ends[1], ends[0])
         return cls(
-            one_pose(rng),
+            one_pose(rng) if share == 1 else STILL,
             tuple(reach.tolist()),
             tuple(periods.tolist()),
             tuple(phases.tolist()),

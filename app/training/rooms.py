@@ -92,19 +92,29 @@ class Rooms:
     def __len__(self) -> int:
         return len(self._stills) + len(self._clips)
 
-    def draw(self, rng: np.random.Generator, size: Size, *, pans: bool = False) -> Backdrop:
-        """A room, mostly a part of one, with things from others in it, sharp or out of focus."""
+    def draw(
+        self, rng: np.random.Generator, size: Size, *, pans: bool = False, calm: bool = False
+    ) -> Backdrop:
+        """A room, mostly a part of one, with things from others in it, sharp or out of focus.
+
+        pans: larger than the frame, which moves over it. calm: as it is, in nearly its own light.
+        """
         slack = _SLACK if pans else 1.0
         whole = round(size[0] * slack), round(size[1] * slack)
-        picture = self._picture(rng, whole)
-        if rng.random() < 0.35:
+        picture = self._picture(rng, whole, calm=calm)
+        if rng.random() < 0.35 and not calm:
             picture = _with_things(picture, self._picture(rng, whole), rng)
         if rng.random() < 0.4:
             sigma = float(np.exp(rng.uniform(np.log(0.7), np.log(7.0)))) * size[1] / 288
             picture = np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
         room = picture.astype(np.float32) * np.float32(1 / 255)
-        gains = rng.uniform(0.7, 1.25) * rng.uniform(0.93, 1.07, 3)
-        room = np.clip(cv2.pow(room, float(rng.uniform(0.8, 1.3))) * gains.astype(np.float32), 0, 1)
+        low, high = (0.9, 1.1) if calm else (0.7, 1.25)
+        gains = rng.uniform(low, high) * rng.uniform(0.93, 1.07, 3)
+        room = np.clip(
+            cv2.pow(room, float(rng.uniform(low + 0.1, high + 0.05))) * gains.astype(np.float32),
+            0,
+            1,
+        )
         if not pans:
             return Backdrop(room, size, (0.0, 0.0), (0.0, 0.0))
         free = np.array([whole[0] - size[0], whole[1] - size[1]], np.float64)
@@ -114,8 +124,8 @@ class Rooms:
             room, size, (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))
         )
 
-    def _picture(self, rng: np.random.Generator, size: Size) -> RGB:
-        chance = rng.random()
+    def _picture(self, rng: np.random.Generator, size: Size, *, calm: bool = False) -> RGB:
+        chance = 1.0 if calm else rng.random()
         if chance < _WALL:
             return wall(rng, size)
         if chance < _WALL + _DRAWN:

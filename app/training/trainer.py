@@ -181,7 +181,7 @@ class _Run:
         entry: dict[str, Any] = {"step": done.step, "kind": done.kind, "loss": done.loss}
         if not self.judge or config.validation is None:
             done = replace(done, best=last)
-        elif last or done.step % config.validation.every == 0:
+        elif last or config.validation.is_due(done.step):
             scores = self.judge.scores(self.kept)
             rank, verdict = self.judge.rank(scores), self.judge.verdict(scores)
             best = self._best is None or rank < self._best

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from app.cli.train import compared
 from app.training import averaging
 from app.training.choice import judge, means
 
@@ -77,6 +78,12 @@ def test_the_means_are_over_kinds() -> None:
     mad, dtssd = means(REFERENCE | {"figure/c": {"mad": 31.0, "gross": 1.0}})
     assert mad == pytest.approx((9 + 23) / 2)
     assert dtssd == pytest.approx(2.7)
+
+
+def test_the_command_says_every_kind_and_the_worst_item() -> None:
+    said = compared(judge(with_mad(call_a=0.5, call_b=0.5, figure_b=1.3), REFERENCE))
+    assert "call 0.50, figure 1.14" in said
+    assert "worst figure/b 1.30; 1 item more than 15% worse." in said
 
 
 def test_the_mean_of_states_and_a_mixture_with_the_start() -> None:

@@ -148,7 +148,7 @@ def test_sometimes_there_is_nobody(tmp_path: Path, blue_room: Rooms) -> None:
 def test_white_on_white_and_dark_on_dark_leave_little_between_shirt_and_wall(
     tmp_path: Path, blue_room: Rooms, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Camera, "draw", lambda rng, height: Camera())
+    monkeypatch.setattr(Camera, "draw", lambda rng, height, calm: Camera())
     shirt = painted((205, 205, 208))
     for theme in ("white_on_white", "dark_on_dark"):
         made = composer(tmp_path, blue_room, [[shirt]])

@@ -108,10 +108,11 @@ def test_at_the_teachers_edge_f_and_d_learn_less(place: Path) -> None:
 
 
 def test_a_run_that_was_stopped_goes_on_with_the_very_same_losses(place: Path) -> None:
-    trainer.run(told(place, "whole", steps=4))
-    trainer.run(told(place, "parts", steps=2))
+    plain = {"keep": 0, "blend": []}
+    trainer.run(told(place, "whole", steps=4, **plain))
+    trainer.run(told(place, "parts", steps=2, **plain))
     assert (place / "parts" / BEST).is_file()
-    trainer.run(told(place, "parts", steps=4))
+    trainer.run(told(place, "parts", steps=4, **plain))
 
     def steps(name: str) -> list[dict[str, object]]:
         lines = (place / name / "history.jsonl").read_text().splitlines()
@@ -154,6 +155,12 @@ def test_a_kind_without_items_is_told(place: Path) -> None:
     path = written(place / "run.toml", empty, weights="start.safetensors")
     with pytest.raises(InputError, match="'nothing' names no people, pairs or clips"):
         trainer.run(config.read(path))
+
+
+def test_it_is_validated_more_often_at_first() -> None:
+    watched = config.Validation(every=400, early=100, early_until=300)
+    due = [step for step in range(100, 1300, 100) if watched.is_due(step)]
+    assert due == [100, 200, 300, 400, 800, 1200]
 
 
 # -- how items are judged --------------------------------------------------------------------------
