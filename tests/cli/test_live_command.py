@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli import main
+from app.cli import live, main
 from app.errors import SourceLost
+from app.outputs.live_memory import LiveNull as Null
 from app.sources.live_file import Demo
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,22 +27,49 @@ def picture(tmp_path: Path) -> str:
     return str(path)
 
 
+@pytest.fixture
+def runs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Each run of the command, newest last: `over` ends it."""
+    made: list[Any] = []
+    begin = live._Run.__init__
+
+    def begun(self: Any) -> None:
+        begin(self)
+        made.append(self)
+
+    monkeypatch.setattr(live._Run, "__init__", begun)
+    return made
+
+
+@pytest.fixture
+def ends_after_pictures(runs: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run ends when the null output has got ten of them, however long that takes."""
+    write = Null.write
+    written: list[float] = []
+
+    def counted(self: Null, picture: Any, captured_at: float) -> None:
+        write(self, picture, captured_at)
+        written.append(captured_at)
+        if len(written) >= 10:
+            runs[-1].over.set()
+
+    monkeypatch.setattr(Null, "write", counted)
+
+
 def run(*arguments: str) -> int:
     return main(["live", "--engine", "null", *arguments])
 
 
 def test_with_json_one_object_tells_what_ran(
-    picture: str, capsys: pytest.CaptureFixture[str]
+    picture: str, capsys: pytest.CaptureFixture[str], ends_after_pictures: None
 ) -> None:
-    code = run(
-        "--source", picture, "--output", "null", "--output", "memory", "--seconds", "0.8", "--json"
-    )
+    code = run("--source", picture, "--output", "null", "--output", "memory", "--json")
     out, err = capsys.readouterr()
     assert code == 0, err
     (line,) = out.splitlines()
     told: dict[str, Any] = json.loads(line)
-    assert 5 < told["fps_in"] <= 27
-    assert 0 < told["fps_out"] <= 27
+    assert told["fps_in"] > 0
+    assert told["fps_out"] > 0
     assert told["fps_resent"] == 0
     assert set(told["latency_ms"]) == {"p50", "p95"}
     assert told["latency_ms"]["p50"] > 0
@@ -55,9 +83,9 @@ def test_with_json_one_object_tells_what_ran(
 
 
 def test_without_json_one_line_says_how_it_went(
-    picture: str, capsys: pytest.CaptureFixture[str]
+    picture: str, capsys: pytest.CaptureFixture[str], ends_after_pictures: None
 ) -> None:
-    assert run("--source", picture, "--output", "null", "--seconds", "0.8") == 0
+    assert run("--source", picture, "--output", "null") == 0
     out = capsys.readouterr().out
     assert "fps" in out
     assert "null on none" in out
@@ -98,8 +126,15 @@ def test_a_camera_that_never_came_is_no_success(
     def fail(self: Demo) -> None:
         raise SourceLost("It is not plugged in.")
 
+    failed = live._Run.failed
+
+    def failed_and_over(self: Any, *told: Any) -> None:
+        failed(self, *told)
+        self.over.set()
+
     monkeypatch.setattr(Demo, "open", fail)
-    assert run("--source", "demo", "--output", "null", "--seconds", "0.3", "--json") == 1
+    monkeypatch.setattr(live._Run, "failed", failed_and_over)
+    assert run("--source", "demo", "--output", "null", "--json") == 1
     out, err = capsys.readouterr()
     assert err.count("It is not plugged in.") == 1
     assert json.loads(out)["fps_in"] == 0
