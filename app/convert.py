@@ -24,6 +24,8 @@ from app.views import View, channels, output_size, show
 class Conversion:
     """One conversion: what is asked for, and while it runs and afterwards, how far it came.
 
+    input, output: files, or `-`: standard input, standard output. format: of an output that is a
+    pipe; see `open_output`.
     frames_in, frames_out: counts so far. total: how many there will be, None where unknown; it may
     be an estimate. skipped: frames of the source that could not be decoded.
     picture: the last one that was written.
@@ -36,6 +38,7 @@ class Conversion:
     view: View = View.COMPOSITE
     rate: Fraction | float | None = None
     force: bool = False
+    format: str | None = None
     frames_in: int = 0
     frames_out: int = 0
     skipped: int = 0
@@ -67,6 +70,7 @@ class Conversion:
                 force=self.force,
                 reads=[Reading("the input itself", file_read(self.input)), *files_read(settings)],
                 stem=source.stem,
+                format_name=self.format,
             )
             with open_chain(settings, frame_size=info.size) as chain, output:
                 self.description = chain.describe(info.size)

@@ -43,7 +43,7 @@ from app.runtime.memory import give_back, keep_freed, let_freed_go
 from app.runtime.opencv import work_in_the_callers_thread
 from app.runtime.stage import Stage, Worker
 from app.settings import LiveSettings
-from app.sources.live_base import LiveSource, create_live_source
+from app.sources.live_base import LiveSource, create_live_source, silence_of
 from app.stages.capture import BACKOFF, Capture
 from app.stages.compose import BackgroundWork, ComposeWork
 from app.stages.matting import Shot
@@ -249,7 +249,7 @@ class LivePipeline:
             self._open_network()
             self._start_capture()
 
-    def stop(self, timeout: float = 4.0) -> tuple[str, ...]:
+    def stop(self, timeout: float = 3.0) -> tuple[str, ...]:
         """Ends everything within `timeout` seconds; gives the names of threads left behind.
 
         A thread is left behind where a driver's call does not return; it ends when that does. May
@@ -771,14 +771,8 @@ class LivePipeline:
             and time.monotonic() - self._last_frame > 2 * STALL
         )
         if silent and not self._stall_told:
-            self._report(
-                Failure(
-                    "source",
-                    "The source has sent no picture for some seconds.",
-                    "If it does not come back, choose it again, or plug it in anew.",
-                    retried=True,
-                )
-            )
+            silence = silence_of(self._settings.source)
+            self._report(Failure("source", silence.sentence, silence.remedy, retried=True))
         self._stall_told = silent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -181,7 +182,7 @@ class LiveOutputs:
         return Look(
             LiveFormat(settings.output_size, settings.output_rate),
             mirror=settings.mirror_output and output.private,
-            card=Path(settings.card).expanduser() if settings.card else None,
+            card=Path(os.path.expanduser(settings.card)) if settings.card else None,
         )
 
     def _draw(self, entry: _Output, curtain: Curtain) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import stat
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from app.errors import OptionError, OutputError, UsageError
 from app.modnet.preprocess import NetworkSize
 from app.pace.quality import Quality
 from app.system.files import atomic_file, make_private_folder
+from app.system.text import printable
 from app.weights.store import DEFAULT
 
 if TYPE_CHECKING:
@@ -203,6 +205,9 @@ class Loaded(Generic[M]):
     notes: tuple[str, ...] = ()
 
 
+_LARGEST = 1_000_000  # bytes; ours have 2,000
+
+
 class SettingsFile(Generic[M]):
     """One settings model in one JSON file.
 
@@ -228,28 +233,38 @@ class SettingsFile(Generic[M]):
         cannot, the file is kept aside too, and the other fields are used.
         """
         try:
-            text = self.path.read_text(encoding="utf-8")
+            status = self.path.stat()
+            if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST:
+                return self._give_up("is no file of settings")
+            content = self.path.read_bytes()
         except FileNotFoundError:
             return Loaded(self._model())
-        except (OSError, UnicodeDecodeError) as error:
-            return self._give_up(f"cannot be read ({error})")
+        except OSError as error:
+            return self._give_up(f"cannot be read ({error.strerror or error})")
         try:
-            raw = json.loads(text)
-        except ValueError as error:
-            return self._give_up(f"is damaged ({error})")
+            # Some editors begin a file with a byte order mark.
+            raw = json.loads(content.decode("utf-8-sig"))
+        # The parser's contract: a value, or the file is damaged. It raises ValueError,
+        # UnicodeDecodeError and RecursionError.
+        except Exception as error:  # noqa: BLE001
+            log.info("%s: %r", self.path, error)
+            return self._give_up(f"is damaged ({printable(str(error))})")
         if not isinstance(raw, dict):
             return self._give_up("holds no settings")
         version = raw.get("version")
         if not isinstance(version, int) or not 1 <= version <= self._version:
             return self._give_up(
-                f"is of version {version!r}, and this program knows versions up to {self._version}"
+                f"is of version {printable(repr(version))}, and this program knows versions up to "
+                f"{self._version}"
             )
         try:
             for old in range(version, self._version):
                 raw = self._migrations[old](raw)
-        except (LookupError, TypeError, ValueError, AttributeError) as error:
-            # What a migration stumbles over in a foreign file.
-            return self._give_up(f"of version {version} cannot be converted ({error!r})")
+        # A migration may stumble over anything in another program's file.
+        except Exception as error:
+            log.warning("%s could not be converted", self.path, exc_info=True)
+            reason = printable(repr(error))
+            return self._give_up(f"of version {version} cannot be converted ({reason})")
         return self._checked({**raw, "version": self._version})
 
     def save(self, settings: M) -> None:

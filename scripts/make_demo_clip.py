@@ -12,6 +12,7 @@ Needs the packages of requirements-dev.txt.
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import math
 import sys
 from fractions import Fraction
@@ -191,6 +192,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("-o", "--output", type=Path, default=root / "assets" / "demo.mp4")
     output: Path = parser.parse_args().output
+    if importlib.util.find_spec("skimage") is None:
+        raise SystemExit(
+            "The photograph comes with scikit-image, which is not installed; run: "
+            "python -m pip install -r requirements-dev.txt"
+        )
     write(output)
     sys.stdout.write(f"{output}: {output.stat().st_size / 1e6:.2f} MB\n")
 

@@ -7,7 +7,7 @@ Same numbers in, same pictures out: every random choice has a fixed seed.
 
 from __future__ import annotations
 
-import sys
+import argparse
 from collections.abc import Callable
 from pathlib import Path
 
@@ -210,7 +210,13 @@ def finished(picture: Picture) -> npt.NDArray[np.uint8]:
     return np.asarray(np.clip((picture + noise[..., None]) * 255 + 0.5, 0, 255), np.uint8)
 
 
-def main(folder: Path) -> None:
+def main() -> None:
+    root = Path(__file__).resolve().parent.parent
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n\n")[0])
+    parser.add_argument(
+        "folder", metavar="FOLDER", type=Path, nargs="?", default=root / "assets" / "backgrounds"
+    )
+    folder: Path = parser.parse_args().folder
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in PICTURES.items():
         bgr = cv2.cvtColor(finished(draw()), cv2.COLOR_RGB2BGR)
@@ -220,5 +226,4 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    root = Path(__file__).resolve().parent.parent
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else root / "assets" / "backgrounds")
+    main()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -13,12 +14,14 @@ from typing import Any
 from app.bench import contender
 from app.bench.job import Job, Mode, Turn
 from app.errors import MattecamError
+from app.system.program import how_it_ended, start_worker
 
 OURS = "mattecam"
 BESIDE = ("naive", "onnxruntime")
 # Frames of the turn that does not count; from it follows how many a turn takes.
 _WARM_UP = 4
 _FEWEST = 3
+_ENDS_WITHIN = 5.0  # seconds, after its end of the pipe is closed
 
 
 @dataclass
@@ -33,11 +36,19 @@ class _Seat:
     turns: list[Turn] = field(default_factory=list)
 
     def take_turn(self) -> Turn:
-        self.connection.send(self.frames)
+        """Raises MattecamError with what its process said, or with how it ended."""
+        # Where it has ended, what it said before can still be received.
+        with contextlib.suppress(OSError):
+            self.connection.send(self.frames)
         try:
             turn: Turn = self.connection.recv()
-        except EOFError:
-            raise MattecamError(f"The process that measures {self.name} died.") from None
+        except (EOFError, OSError):
+            self.process.join(_ENDS_WITHIN)
+            ended = how_it_ended(self.process.exitcode)
+            raise MattecamError(
+                f"The process that measures {self.name} {ended}; what it printed stands above. "
+                "If nothing does, there may be too little memory."
+            ) from None
         if turn.failure:
             raise MattecamError(turn.failure)
         return turn
@@ -69,21 +80,29 @@ def compare(
 
     beside: the names of those that are measured beside this project's chain. They have one mode,
     so in a live run they, too, go as fast as they can. seconds: about how long a turn takes.
-    Gives one plain dictionary for each contender; see `_summary`. Raises MattecamError.
+    Gives one plain dictionary for each contender; see `_summary`. Of one beside that cannot run,
+    `failure` is the reason and nothing was measured. Raises MattecamError where ours cannot run.
     """
     seats: list[_Seat] = []
+    failures: dict[str, str] = {}
     try:
         for name in (*beside, OURS):
             mode: Mode = job.mode if name == OURS else "lossless"
             seats.append(_seated(name, replace(job, mode=mode)))
         for seat in seats:
-            seat.warm_up(seconds)
+            with _noted(seat, failures):
+                seat.warm_up(seconds)
         for turn in range(rounds):
             progress(turn, rounds)
             for seat in seats:
-                seat.turns.append(seat.take_turn())
+                if seat.name not in failures:
+                    with _noted(seat, failures):
+                        seat.turns.append(seat.take_turn())
         progress(rounds, rounds)
-        summaries = [_summary(seat) for seat in seats]
+        summaries = [
+            _unmeasured(seat, failures[seat.name]) if seat.name in failures else _summary(seat)
+            for seat in seats
+        ]
     finally:
         for seat in seats:
             seat.close()
@@ -93,12 +112,32 @@ def compare(
     return summaries
 
 
+@contextlib.contextmanager
+def _noted(seat: _Seat, failures: dict[str, str]) -> Iterator[None]:
+    """Who is measured beside may be unable to run; the rest is measured all the same."""
+    try:
+        yield
+    except MattecamError as error:
+        if seat.name == OURS:
+            raise
+        failures[seat.name] = str(error)
+
+
+def _unmeasured(seat: _Seat, failure: str) -> dict[str, Any]:
+    return {
+        "name": seat.name,
+        "mode": seat.job.mode,
+        "feed": seat.job.feed,
+        "failure": failure,
+    }
+
+
 def _seated(name: str, job: Job) -> _Seat:
     # spawn: a forked child would share, and be charged with, the parent's memory.
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=contender.serve, args=(theirs, name, job), name=name)
-    process.start()
+    start_worker(process)
     theirs.close()
     return _Seat(name, job, process, ours)
 

@@ -6,6 +6,7 @@ that all of them see the same noise of a shared machine.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ import numpy as np
 
 from app.bench.job import COLOUR, Feeder, Job, StageTimer, Turn, frames_of, open_feeder
 from app.errors import MattecamError
+from app.system.program import ignore_terminal
 
 if TYPE_CHECKING:
     from app.frames import RGB
@@ -63,6 +65,7 @@ CONTENDERS: dict[str, Contend] = {
 
 def serve(connection: Connection, name: str, job: Job) -> None:
     """The body of a contender's process."""
+    ignore_terminal()
     try:
         feeder = open_feeder(job)
         with contextmanager(CONTENDERS[name])(job, feeder) as take_turn:
@@ -72,9 +75,16 @@ def serve(connection: Connection, name: str, job: Job) -> None:
                 turn.peak_memory_mb = peak_memory_mb()
                 connection.send(turn)
     except MattecamError as error:
-        connection.send(Turn(failure=str(error)))
-    except (EOFError, KeyboardInterrupt):
+        _tell(connection, str(error))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
         pass  # the parent is gone or stops: so does this
+    except Exception as error:  # noqa: BLE001 - the parent tells it to the user
+        _tell(connection, f"{name} failed: {type(error).__name__}: {error}")
+
+
+def _tell(connection: Connection, failure: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent is gone
+        connection.send(Turn(failure=failure))
 
 
 def _peers_file(job: Job) -> Path:

@@ -26,8 +26,8 @@ class OnnxLoop:
             import onnxruntime
         except ImportError as error:
             raise MattecamError(
-                "ONNX Runtime is not installed: pip install onnxruntime, or leave it out with "
-                "--beside naive."
+                "ONNX Runtime is not installed, and Mattecam does not need it; to measure it too: "
+                "python -m pip install onnxruntime"
             ) from error
         self._session = onnxruntime.InferenceSession(
             str(weights_file), providers=["CPUExecutionProvider"]

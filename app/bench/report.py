@@ -14,8 +14,10 @@ _BAR_WIDTH = 420
 
 def row(run: Run) -> tuple[str, ...]:
     """The cells below HEAD. CPU ms and outside: processor time for one frame, all of it, and of
-    everything but the network.
+    everything but the network. Of a contender that could not run, the last cell says why.
     """
+    if "failure" in run:
+        return (label(run), *("–",) * (len(HEAD) - 2), f"not measured: {run['failure']}")
     stages = " ".join(
         f"{name} {times['median']:.1f} ({times['p95']:.1f})"
         for name, times in run["stages_ms"].items()
@@ -46,8 +48,14 @@ def label(run: Run) -> str:
     return " ".join(words)
 
 
+def measured(runs: Sequence[Run]) -> list[Run]:
+    """Without the contenders that could not run."""
+    return [run for run in runs if "failure" not in run]
+
+
 def ratios(runs: Sequence[Run]) -> list[str]:
     """One sentence for each contender that ran beside, in the same run."""
+    runs = measured(runs)
     ours = [run for run in runs if run["name"] == "mattecam"]
     return [
         f"{ours[-1]['fps'] / other['fps']:.1f} times the {_CALLED[other['name']]}."
@@ -70,6 +78,7 @@ def describe_machine(machine: Mapping[str, Any]) -> str:
 
 def plot_svg(runs: Sequence[Run]) -> str:
     """Frames a second as bars, an SVG picture; 60 is marked."""
+    runs = measured(runs)
     most = max([60.0, *(run["fps"] for run in runs)])
     height = 28
     rows = []
@@ -177,7 +186,7 @@ def _is_crowded(machine: Mapping[str, Any]) -> bool:
 
 def _not_measured(machine: Mapping[str, Any], cells: Sequence[Sequence[Run]]) -> str:
     """What this page cannot say, because the machine has none of it."""
-    devices = {run["device"] for cell in cells for run in cell}
+    devices = {run["device"] for cell in cells for run in measured(cell)}
     missing = []
     if not any("amx" in flag for flag in machine["flags"]):
         missing.append("a processor with AMX")

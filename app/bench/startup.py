@@ -5,14 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 from app.errors import MattecamError
+from app.system.program import ROOT, code_line, how_it_ended, last_line
 from app.system.temporary import temporary_folder
 
-_ROOT = Path(__file__).resolve().parents[2]
 # In a process of its own, begun as `main.py` begins; the clock is the system's, so that what the
 # interpreter itself takes counts, too.
 _CHILD = """
@@ -21,14 +19,18 @@ import numpy as np
 from app.chain import ChainSettings, open_chain
 from app.flow import run
 from app.frames import Frame
+from app.errors import MattecamError
 from app.modnet.preprocess import NetworkSize
 asked = json.loads(sys.argv[1])
 size = tuple(asked.pop("frame_size"))
 asked["size"] = NetworkSize.parse(asked["size"])
 frame = Frame(np.full((size[1], size[0], 3), 128, np.uint8), 0, 0.0)
-with open_chain(ChainSettings(**asked), frame_size=size) as chain:
-    for _ in run([frame], chain.steps):
-        print(json.dumps({"at": time.time(), "torch": "torch" in sys.modules}))
+try:
+    with open_chain(ChainSettings(**asked), frame_size=size) as chain:
+        for _ in run([frame], chain.steps):
+            print(json.dumps({"at": time.time(), "torch": "torch" in sys.modules}))
+except MattecamError as error:
+    sys.exit(str(error))
 """
 
 
@@ -53,15 +55,15 @@ def _first_matte(asked: str, environment: dict[str, str]) -> dict[str, Any]:
 
     began = time.time()
     child = subprocess.run(
-        [sys.executable, "-c", _CHILD, asked],
-        cwd=_ROOT,
+        code_line(_CHILD, asked),
+        cwd=ROOT,
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
     if child.returncode != 0:
-        said = child.stderr.strip().splitlines()
-        raise MattecamError(f"The start could not be measured: {said[-1] if said else 'it died'}")
+        said = last_line(child.stderr) or f"the process {how_it_ended(child.returncode)}"
+        raise MattecamError(f"The start could not be measured: {said}")
     told = json.loads(child.stdout.splitlines()[0])
     return {"seconds": told["at"] - began, "torch": told["torch"]}

@@ -1,10 +1,12 @@
 """The command line. One small file per command; this one maps errors to exit codes.
 
-0 good, 1 failed, 2 usage, 130 interrupted. No traceback reaches a user, unless --debug is given.
+0 good, 1 failed (also: nobody reads the output any more), 2 usage, 130 stopped by Ctrl-C, SIGTERM
+or SIGHUP. No traceback reaches a user, unless --debug is given.
 """
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import sys
@@ -16,7 +18,10 @@ import typer
 from app import __version__
 from app.errors import MattecamError
 from app.plain_text import PlainFormatter, readable
+from app.system.standard_streams import ReaderGone
+from app.system.stopping import stop_on_signals
 from app.system.temporary import remove_stale
+from app.system.text import printable
 
 cli = typer.Typer(
     name="mattecam",
@@ -71,40 +76,85 @@ def _register_commands() -> None:
     )
 
 
+# What the system says of a name that no file can have.
+_NO_NAMES = (errno.ENAMETOOLONG, errno.EILSEQ, errno.ELOOP)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and gives its exit code."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    debug = "--debug" in arguments
+    with stop_on_signals() as stop:
+        try:
+            code = _run(arguments)
+            _flush()
+        except (KeyboardInterrupt, typer.Abort):
+            code = _stopped()
+        except ReaderGone:
+            code = 1
+        except MattecamError as error:
+            code = _failed(error, debug="--debug" in arguments)
+        except Exception as error:  # noqa: BLE001 - told in a sentence
+            # What a library makes of an interruption that it met in the middle of something.
+            code = _stopped() if stop.number is not None else _unexpected(error, arguments)
+    return code
+
+
+def _run(arguments: list[str]) -> int:
+    """Not typer's own `main`: it ends in silence where a pipe breaks or ends, whosever it is."""
     _register_commands()
     remove_stale()
     if not arguments and _window_can_open():
         arguments = ["gui"]
+    if any("\0" in argument for argument in arguments):
+        _say("An argument holds a NUL character, which no name of a file can have.")
+        return 2
+    command = typer.main.get_command(cli)
     try:
-        code = typer.main.get_command(cli).main(arguments, "mattecam", standalone_mode=False)
-    except (KeyboardInterrupt, typer.Abort):
-        _say("Stopped.")
-        return 130
-    except MattecamError as error:
-        if debug:
-            logging.exception("the error, for a developer")
-        _say(str(error))
-        return error.exit_code
+        with command.make_context("mattecam", arguments) as context:
+            command.invoke(context)
+    except typer.Exit as done:
+        return done.exit_code
     except Exception as error:
-        if debug:
-            raise
+        if isinstance(error, OSError) and error.errno in _NO_NAMES and error.filename:
+            logging.debug("no name of a file", exc_info=True)
+            _say(f"{printable(str(error.filename))} cannot be used as a name ({error.strerror}).")
+            return 2
         # typer's own usage errors know how to show themselves and carry exit code 2.
         if hasattr(error, "exit_code") and hasattr(error, "show"):
             page = io.StringIO()
             error.show(file=page)
             _say_page(page.getvalue())
             return int(error.exit_code)
-        logging.debug("unexpected", exc_info=True)
-        _say(
-            f"Something went wrong inside mattecam: {type(error).__name__}: {error}. "
-            "Run it again as `python main.py --debug ...` and report what it prints."
-        )
-        return 1
-    return code if isinstance(code, int) else 0
+        raise
+    return 0
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _stopped() -> int:
+    _say("Stopped.")
+    return 130
+
+
+def _failed(error: MattecamError, *, debug: bool) -> int:
+    if debug:
+        logging.exception("the error, for a developer")
+    _say(str(error))
+    return error.exit_code
+
+
+def _unexpected(error: Exception, arguments: Sequence[str]) -> int:
+    if "--debug" in arguments:
+        raise error
+    logging.debug("unexpected", exc_info=True)
+    _say(
+        f"Something went wrong inside mattecam: {type(error).__name__}: {error}. "
+        "Run it again as `python main.py --debug ...` and report what it prints."
+    )
+    return 1
 
 
 def _window_can_open() -> bool:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -69,11 +67,12 @@ def adapt(
     from app import places
     from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
     from app.sources.open import file_read
+    from app.training import adapt as adapting
     from app.training import adapt_job
     from app.training.adapt import Progress
     from app.weights import store
 
-    signal.signal(signal.SIGTERM, _interrupt)
+    began = time.monotonic()
     target = out or places.weights() / f"adapted{store.SUFFIX}"
     adapt_job.check_target(target, force=force)
     live = source.partition(":")[0] == "camera"
@@ -88,11 +87,13 @@ def adapt(
     with _shown(as_lines=progress_json) as show:
         show(Progress("Reading", 0.0))
         frames = adapt_job.record(source, progress=show) if live else adapt_job.read(source)
+        if live:
+            began = time.monotonic()  # being recorded is no part of it
         outcome = adapt_job.run(
             frames,
             target,
             weights_name=weights or store.DEFAULT,
-            minutes=minutes,
+            minutes=minutes - (time.monotonic() - began) / 60,
             soc=soc,
             source=Path(source).name,
             force=force,
@@ -107,34 +108,22 @@ def adapt(
         name = target.stem if listed is not None and listed.samefile(target) else target
         echo(f"{outcome.reason} Kept as {target}; to use it: --weights {name}")
     else:
-        echo(f"Dropped: {outcome.reason} The model stays as it was.")
+        remedy = " Give it more --minutes." if outcome.reason == adapting.TOO_SHORT else ""
+        echo(f"Dropped: {outcome.reason}{remedy} The model stays as it was.")
 
 
 @contextmanager
 def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
-    """A bar on stderr, or lines of JSON on stdout for the program that started this one."""
-    from rich.progress import BarColumn, TextColumn
-    from rich.progress import Progress as Bar
+    """Progress on stderr, or lines of JSON on stdout for the program that started this one."""
+    from app.cli.progress import progress_bar
 
-    from app.cli.terminal import Terminal
-
-    console = Terminal(stderr=True)
-    hidden = as_lines or not console.is_terminal
     next_line, said = 0.0, ""
 
     def show(done: Progress) -> None:
         nonlocal next_line, said
         left = done.seconds_left
-        bar.update(
-            task,
-            completed=done.share,
-            description=done.what,
-            left=""
-            if left is None
-            else f"about {max(1, round(left / 60))} min left"
-            if left > 90
-            else f"{left:.0f} s left",
-        )
+        bar.retitle(done.what)
+        bar(done.share, 1.0, seconds_left=left)
         now = time.monotonic()
         if as_lines and (now >= next_line or done.what != said):
             next_line, said = now + _EVERY, done.what
@@ -142,15 +131,5 @@ def _shown(*, as_lines: bool) -> Iterator[Callable[[Progress], None]]:
             line = {"what": done.what, "share": round(done.share, 4), "seconds_left": seconds}
             echo(json.dumps(line))
 
-    columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TextColumn("{task.fields[left]}"),
-    )
-    with Bar(*columns, console=console, disable=hidden) as bar:
-        task = bar.add_task("Reading", total=1.0, left="")
+    with progress_bar("Reading", unit="", silent=as_lines) as bar:
         yield show
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

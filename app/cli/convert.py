@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import signal
 import time
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,6 +13,7 @@ from app.cli import chain_options as shared
 from app.cli import cli
 from app.cli.printing import echo
 from app.errors import UsageError
+from app.outputs.pipes import STANDARD_OUTPUT
 
 if TYPE_CHECKING:
     from app.convert import Conversion
@@ -25,7 +24,10 @@ if TYPE_CHECKING:
 def convert(
     chain: shared.Chain,
     input: Annotated[  # noqa: A002
-        str, typer.Argument(metavar="INPUT", help="A video, a picture, a folder, or demo.")
+        str,
+        typer.Argument(
+            metavar="INPUT", help="A video, a picture, a folder, demo, or - for standard input."
+        ),
     ],
     output: Annotated[
         Path,
@@ -33,7 +35,7 @@ def convert(
             "--output",
             "-o",
             help="By its ending: .mp4 .mkv .webm .mov, .png .jpg, or a folder for a sequence. "
-            "Transparent needs .webm, .mov, .png or a folder.",
+            "Transparent needs .webm, .mov, .png or a folder. - is standard output.",
         ),
     ],
     view: Annotated[
@@ -46,6 +48,10 @@ def convert(
     ] = "composite",
     fps: Annotated[
         float | None, typer.Option(help="Frames a second for a folder of pictures (25).")
+    ] = None,
+    format: Annotated[  # noqa: A002
+        str | None,
+        typer.Option(help="Of a pipe (-o -): mkv, webm, mp4 (in fragments), ts or mjpeg."),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace what is there.")] = False,
     as_json: shared.Json = False,
@@ -79,13 +85,17 @@ def convert(
         view=chosen,
         rate=fps,
         force=force,
+        format=format,
     )
-    # Being told to end is like Ctrl-C: the file is closed and can be played.
-    signal.signal(signal.SIGTERM, _interrupt)
+    to_stdout = output == STANDARD_OUTPUT
+    if to_stdout and (as_json or progress_json):
+        raise UsageError(
+            "Standard output is the video's (-o -); leave --json and --progress-json out."
+        )
     started = time.monotonic()
     announced = False
     lines = ProgressLines(echo) if progress_json else None
-    with progress_bar(f"{input} → {output}") as bar:
+    with progress_bar(f"{input} → {output}", silent=progress_json) as bar:
 
         def advance(now: Conversion) -> None:
             nonlocal announced
@@ -109,11 +119,7 @@ def convert(
         skipped = f", {conversion.skipped} could not be decoded" if conversion.skipped else ""
         rate = conversion.frames_out / seconds
         frames = "1 frame" if conversion.frames_out == 1 else f"{conversion.frames_out} frames"
-        echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.")
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        echo(f"{output}: {frames}{skipped}, {seconds:.1f} s, {rate:.1f} fps.", err=to_stdout)
 
 
 def _what_runs(conversion: Conversion) -> str:

@@ -37,7 +37,7 @@ def export(
     The file takes RGB normalised to [-1, 1], float32 (N, 3, H, W), sides in multiples of 32.
     """
     from app import places
-    from app.cli.terminal import Terminal
+    from app.cli.progress import progress_bar
     from app.modnet import export as exporting
     from app.modnet.weights import load
     from app.outputs.read_files import Reading, refuse_to_overwrite
@@ -56,7 +56,7 @@ def export(
             *(Reading("a picture to compare on", path) for path in picture or ()),
         ],
     )
-    with Terminal(stderr=True).status("Exporting"):
+    with progress_bar(f"Exporting {chosen.name}", unit="comparisons") as bar:
         with open_source(str(places.assets() / "demo.mp4")) as demo:
             pictures = [frame.rgb for frame in islice(demo, 0, 120, 60)]
         made = exporting.export(
@@ -65,6 +65,7 @@ def export(
             form=form,
             pictures=[*(read_picture(path) for path in picture or ()), *pictures],
             force=force,
+            progress=bar,
         )
     if as_json:
         told = {

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -20,6 +18,7 @@ from app.cli.printing import echo
 from app.errors import MattecamError, UsageError
 from app.pace.quality import Quality
 from app.plain_text import readable
+from app.system.stopping import stop_signals_ignored
 
 if TYPE_CHECKING:
     from app.live import Failure, Info, LivePipeline
@@ -146,25 +145,44 @@ def live(
             echo(line)
     if figures is not None:
         record_options.raise_problem(figures)
-    if run.hampered and not any(output.new for output in stats.outputs.values()):
+    if not any(output.new for output in stats.outputs.values()):
+        _explain_nothing(run, info, seconds, on_demand=on_demand)
+
+
+def _explain_nothing(run: _Run, info: Info, seconds: float | None, *, on_demand: bool) -> None:
+    """Raises what says why not one picture was shown, unless nobody asked for one."""
+    if run.hampered:
         raise MattecamError("Not one picture was shown; what stands above says why.")
+    if run.stopped:
+        raise KeyboardInterrupt
+    if on_demand:
+        return  # no program has read the virtual camera
+    if info.engine is None:
+        why = "the network was still being opened, which takes longest the first time"
+    else:
+        why = "the first picture had not come through yet"
+    after = "" if seconds is None else f" after {seconds:g} seconds"
+    raise MattecamError(f"Not one picture was shown: {why}{after}. Give it more --seconds.")
 
 
 class _Run:
     """What went wrong so far, and whether it is over.
 
-    hampered: something kept pictures from coming or going, if only for a while. fatal: what ends
-    the run.
+    hampered: something kept pictures from coming or going, if only for a while. stopped: by the
+    user. fatal: what ends the run.
     """
 
     def __init__(self) -> None:
         self.over = threading.Event()
         self.hampered = False
+        self.stopped = False
         self.fatal: Failure | None = None
 
     def failed(
         self, failure: Failure, pipeline: LivePipeline, say: Callable[[str, bool], None]
     ) -> None:
+        if self.stopped:
+            return  # a thread that is late to end; the log has it
         harmless = failure.where in ("background", "card", "matte steps") or (
             failure.where.startswith("output ") and pipeline.outputs
         )
@@ -184,31 +202,23 @@ def _run(
     before_stop: Callable[[], None] | None = None,
 ) -> None:
     """Until the time is up, something ends it, or the user does: Ctrl-C or being told to end."""
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    for number in previous:
-        signal.signal(number, _interrupt)
     ends = None if seconds is None else time.monotonic() + seconds
-    try:
-        with contextlib.suppress(KeyboardInterrupt):
+    with contextlib.ExitStack() as stopping:
+        try:
             pipeline.start()
             # Waits of a second: Windows delivers a signal only in between.
             while ends is None or time.monotonic() < ends:
                 left = 1.0 if ends is None else min(1.0, ends - time.monotonic())
                 if run.over.wait(max(0.0, left)):
                     break
-        # Stopping has a deadline of its own; another Ctrl-C must not tear it apart.
-        for number in previous:
-            signal.signal(number, signal.SIG_IGN)
-    finally:
-        if before_stop is not None:
-            before_stop()
-        pipeline.stop()
-        for number, handler in previous.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            run.stopped = True
+        finally:
+            # Stopping has a deadline of its own; another Ctrl-C must not tear it apart.
+            stopping.enter_context(stop_signals_ignored())
+            if before_stop is not None:
+                before_stop()
+            pipeline.stop()
 
 
 def _as_error(failure: Failure) -> MattecamError:

@@ -13,7 +13,6 @@ import typer
 from app.cli import cli
 from app.cli.printing import echo
 from app.errors import UsageError, WeightsMissing
-from app.plain_text import readable
 
 if TYPE_CHECKING:
     from app.weights.history import History
@@ -148,26 +147,27 @@ def heads(
     True alpha is the better teacher, for then S learns something that the matte does not say
     already. The heads are stored beside the weights, and training and adapting find them there.
     """
-    from app.cli.terminal import Terminal
+    from app.cli.progress import progress_bar
     from app.training import data, recover
     from app.training import heads as fitting
     from app.weights import store
 
     chosen = store.resolve(name or store.PLAIN)
     people = frames = None
-    with Terminal(stderr=True).status("Reading") as status:
+    with progress_bar("Reading", unit="steps") as bar:
         if cutouts or pairs:
             people = data.read_people(cutouts or (), pairs or (), rooms or ())
         elif clips:
             frames = data.read_frames(clips)
         planned = steps or fitting.STEPS
+        bar.retitle("Fitting")
         made = recover.recover(
             chosen,
             people=people,
             frames=frames,
             steps=planned,
             licence=licence,
-            progress=lambda step: status.update(f"Fitting: {step} of {planned} steps"),
+            progress=lambda step: bar(step, planned),
         )
     if as_json:
         echo(json.dumps(made.as_json()))
@@ -214,10 +214,10 @@ def quantise(
 @contextmanager
 def _counting() -> Iterator[Callable[[int], None]]:
     """How many pictures were seen so far, shown on stderr."""
-    from app.cli.terminal import Terminal
+    from app.cli.progress import progress_bar
 
-    with Terminal(stderr=True).status("Measuring") as status:
-        yield lambda seen: status.update(f"Measuring: {seen} seen")
+    with progress_bar("Measuring", unit="pictures") as bar:
+        yield lambda seen: bar(seen, None)
 
 
 def _show(lines: Sequence[Status], *, as_json: bool) -> None:
@@ -273,31 +273,17 @@ def _with_history(title: str, history: History) -> str:
 
 @contextmanager
 def _progress_bar(name: str) -> Iterator[Callable[[int, int | None, str], None]]:
-    """A bar on stderr; where that is no terminal, one line for each source."""
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+    """Progress on stderr, and a line for each source."""
+    from app.cli.progress import progress_bar
 
-    from app.cli.terminal import Terminal
-
-    console = Terminal(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        console=console,
-        disable=not console.is_terminal,
-        transient=True,
-    )
-    task = bar.add_task("", total=None, start=False)
     current = ""
+    with progress_bar(name, unit="MB") as bar:
 
-    def show(done: int, total: int | None, source: str) -> None:
-        nonlocal current
-        if source != current:
-            current = source
-            console.print(f"Fetching {name} from {source}", soft_wrap=True)
-            bar.reset(task, description=readable(name))
-        bar.update(task, completed=done, total=total)
+        def show(done: int, total: int | None, source: str) -> None:
+            nonlocal current
+            if source != current:
+                current = source
+                bar.say(f"Fetching {name} from {source}")
+            bar(done / 1e6, None if total is None else total / 1e6)
 
-    with bar:
         yield show

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ from app.engines.openvino_cache import (
 from app.errors import EngineError, MattecamError
 from app.modnet import REVISION
 from app.runtime.opening import Opening
+from app.system.leaving import end_with_parent
 from app.system.openvino_import import import_openvino
+from app.system.program import how_it_ended, ignore_terminal, start_worker
 
 log = logging.getLogger(__name__)
 
@@ -189,7 +191,7 @@ def _convert_in_child(conversion: _Conversion, opening: Opening) -> tuple[bytes,
     )
     _clear_elsewhere()
     try:
-        child.start()
+        start_worker(child)
         theirs.close()
         while not ours.poll(_LOOK):
             opening.check_conversion()
@@ -202,9 +204,11 @@ def _convert_in_child(conversion: _Conversion, opening: Opening) -> tuple[bytes,
             "other programs, or choose --engine torch."
         ) from error
     except EOFError:
+        child.join()
         raise EngineError(
-            "The weights could not be converted for OpenVINO: the process that does it died. "
-            "There may be too little memory; --engine torch does without it."
+            "The weights could not be converted for OpenVINO: the process that does it "
+            f"{how_it_ended(child.exitcode)}. There may be too little memory; --engine torch "
+            "does without it."
         ) from None
     finally:
         ours.close()
@@ -236,11 +240,10 @@ def _clear_elsewhere() -> None:
 
 def _child(answer: Connection, conversion: _Conversion) -> None:
     """In the child: sends None and two byte strings, or the exception."""
+    ignore_terminal()
     from app.modnet import convert
 
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    parent = end_with_parent()
     source, eight_bit = conversion.source, conversion.eight_bit
     try:
         if conversion.for_scenes:
@@ -249,22 +252,28 @@ def _child(answer: Connection, conversion: _Conversion) -> None:
             model = convert.to_openvino(
                 source, statistics=conversion.statistics, eight_bit=eight_bit
             )
-        xml, weights = _saved(model, conversion.folders, parent.pid or 0)
+        xml, weights = _saved(model, conversion.folders, parent)
     except MattecamError as error:
-        answer.send(error)
-    except OSError as error:
-        answer.send(EngineError(f"The weights cannot be converted ({error})."))
+        _send(answer, error)
     except KeyboardInterrupt:
         pass  # the parent got it too, and says so
+    except Exception as error:  # noqa: BLE001 - the parent tells it to the user
+        _send(
+            answer,
+            EngineError(
+                "The weights could not be converted for OpenVINO "
+                f"({type(error).__name__}: {error}); --engine torch does without it."
+            ),
+        )
     else:
-        answer.send(None)
-        answer.send_bytes(xml)
-        answer.send_bytes(weights)
+        _send(answer, None, xml, weights)
 
 
-def _end_with(parent: int) -> None:
-    wait([parent])
-    os._exit(1)
+def _send(answer: Connection, failure: MattecamError | None, *content: bytes) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
+        answer.send(failure)
+        for part in content:
+            answer.send_bytes(part)
 
 
 def _saved(model: Any, folders: Sequence[Path], owner: int) -> tuple[bytes, bytes]:

@@ -110,7 +110,7 @@ def make_actions(window: QMainWindow) -> Actions:
             "Space",
             symbol="pause",
             checkable=True,
-            tip=_tr("Release the camera; the others see a neutral picture"),
+            tip=_tr("Capture nothing; the others see a neutral picture"),
         ),
         freeze=action(
             _tr("&Freeze"),

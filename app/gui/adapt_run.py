@@ -79,6 +79,7 @@ class AdaptRun(QObject):
         self._recorder: Recorder | None = None
         self._weights, self._minutes = "", 0.0
         self._cancelled = False
+        self._ended = False
         self._report: dict[str, object] | None = None
         self._copying: Job[str] | None = None
         self._timer = QTimer(self)
@@ -96,7 +97,7 @@ class AdaptRun(QObject):
 
     def start(self, weights: str, minutes: float) -> None:
         """weights: what is adapted. minutes: about how long it may learn."""
-        if self.phase is not Phase.IDLE:
+        if self.phase is not Phase.IDLE or self._ended:
             return
         from app.training.take import SECONDS, Recorder, Take
 
@@ -145,7 +146,8 @@ class AdaptRun(QObject):
             self._finish(End.DISCARDED, "")
 
     def end(self) -> None:
-        """The window closes: nothing goes on, and nothing of the recording stays."""
+        """The window closes: nothing goes on or starts, and nothing of the recording stays."""
+        self._ended = True
         if self._copying is not None:
             self._copying.join(_FINISH)
         self._stop_recording()

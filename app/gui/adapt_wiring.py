@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,7 @@ class AdaptWiring(QObject):
 
     def _recordings(self) -> Path:
         named = self._live.recording.folder if self._live is not None else ""
-        return Path(named).expanduser() if named else videos_folder()
+        return Path(os.path.expanduser(named)) if named else videos_folder()
 
     def _keep_recording(self, keep: bool) -> None:
         self.run.keep_recording = keep
@@ -170,4 +171,4 @@ def _is_there(weights: str) -> bool:
     """Whether weights, by name or file, can still be found."""
     if not weights:
         return False
-    return weights in store.known_names() or Path(weights).expanduser().is_file()
+    return weights in store.known_names() or os.path.isfile(os.path.expanduser(weights))

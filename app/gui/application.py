@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from types import TracebackType
@@ -17,6 +16,7 @@ from app import __version__
 from app.gui.log_file import close_log, log_path, open_log
 from app.gui.main_window import MainWindow
 from app.gui.theme import Theme
+from app.system.stopping import on_stop_signals
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,8 @@ def run(arguments: Sequence[str] = ("mattecam",)) -> int:
         listener = QTimer()
         listener.timeout.connect(lambda: None)
         listener.start(_LISTEN_EVERY)
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: window.close())
+        on_stop_signals(window.close)
+        log.info("the window is open")
         code = application.exec()
         window.end()
         return code

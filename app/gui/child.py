@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from PyQt6.QtCore import QObject, QProcess, QTimer, pyqtSignal
 
-_MAIN = Path(__file__).resolve().parents[2] / "main.py"
+from app.system.json_lines import Lines
+from app.system.program import command_line, last_line, signal_name
+
 _NICE = 10
 _PATIENCE = 3000  # milliseconds that a child gets to end by itself
 
@@ -20,7 +19,8 @@ class Child(QObject):
     """One command at a time.
 
     told: an object for each line of JSON that it wrote. ended: once for each start, after the
-    last line; None where all went well, else its last words, "" where it had none. program: what
+    last line; None where all went well, else its last words, "" where it had none, or which
+    signal ended it. program: what
     is run, before the command's own arguments.
     """
 
@@ -29,9 +29,9 @@ class Child(QObject):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.program = [sys.executable, str(_MAIN)]
+        self.program = command_line()
         self._process: QProcess | None = None
-        self._unread = b""
+        self._lines = Lines()
         self._patience = QTimer(self)
         self._patience.setSingleShot(True)
         self._patience.setInterval(_PATIENCE)
@@ -45,7 +45,7 @@ class Child(QObject):
         if self._process is not None:
             raise RuntimeError("the child runs already")
         process = QProcess(self)
-        self._process, self._unread = process, b""
+        self._process, self._lines = process, Lines()
         process.readyReadStandardOutput.connect(self._read)
         process.started.connect(self._give_way)
         process.finished.connect(self._finished)
@@ -84,15 +84,8 @@ class Child(QObject):
     def _read(self) -> None:
         if self._process is None:
             return
-        self._unread += self._process.readAllStandardOutput().data()
-        *whole, self._unread = self._unread.split(b"\n")
-        for line in whole:
-            try:
-                told = json.loads(line)
-            except ValueError:
-                continue  # the closing sentence, for people
-            if isinstance(told, dict):
-                self.told.emit(told)
+        for told in self._lines.feed(self._process.readAllStandardOutput().data()):
+            self.told.emit(told)
 
     def _failed(self, error: QProcess.ProcessError) -> None:
         if error is QProcess.ProcessError.FailedToStart:
@@ -107,8 +100,15 @@ class Child(QObject):
             self._over(None)
             return
         words = process.readAllStandardError().data().decode("utf-8", "replace")
-        lines = [line.strip() for line in words.splitlines() if line.strip()]
-        self._over(lines[-1] if lines else "")
+        if status is QProcess.ExitStatus.CrashExit:
+            # Its last line is not about this: it had no time to say anything. On Windows the code
+            # is no signal's number.
+            signal = "" if os.name == "nt" else f" ({signal_name(code)})"
+            self._over(
+                self.tr("The process that did it was ended by the system{0}.").format(signal)
+            )
+            return
+        self._over(last_line(words))
 
     def _over(self, words: str | None) -> None:
         process, self._process = self._process, None

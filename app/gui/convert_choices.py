@@ -13,6 +13,7 @@ from PyQt6.QtWidgets import QColorDialog, QFileDialog, QVBoxLayout, QWidget
 
 from app.gui.folder_control import Folder
 from app.gui.options_form import Choice, Rows
+from app.sources.picture_formats import looks_like_picture
 
 _IN_USE, _COLOR, _FILE = "", "?color", "?file"
 _OPAQUE = (".mp4", ".mkv")
@@ -34,7 +35,9 @@ class Wanted:
         """number: from 1 on, until a name is free."""
         folder = Path(self.folder) if self.folder else source.parent
         tail = "" if number == 1 else f" ({number})"
-        return folder / f"{source.stem} matted{tail}{self.ending}"
+        # A photo becomes a picture, not a clip of one frame.
+        ending = ".png" if looks_like_picture(source) else self.ending
+        return folder / f"{source.stem} matted{tail}{ending}"
 
 
 class ConvertChoices(QWidget):

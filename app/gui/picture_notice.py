@@ -59,14 +59,14 @@ class PictureNotice(QObject):
         if state is States.PAUSED:
             notice.say(
                 self.tr("Paused"),
-                self.tr("The camera is released. The others see a neutral picture."),
+                self.tr("Nothing is captured. The others see a neutral picture."),
                 symbol="pause",
                 actions=(Action(self.tr("Resume"), self._remedies.resume),),
             )
         elif state is States.RESTING:
             notice.say(
                 self.tr("Resting"),
-                self.tr("No program reads the virtual camera, so the camera is released."),
+                self.tr("No program reads the virtual camera, so nothing is captured."),
                 symbol="pause",
             )
         elif failure is not None and isinstance(failure.error, (WeightsMissing, WeightsCorrupt)):

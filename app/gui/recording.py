@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ class Recording(QObject):
     def start(self, settings: RecordingSettings, *, mirror: bool = False) -> None:
         if self.runs:
             return
-        folder = Path(settings.folder).expanduser() if settings.folder else videos_folder()
+        folder = Path(os.path.expanduser(settings.folder)) if settings.folder else videos_folder()
         self._stop_when_open = False
 
         def work(_: object) -> Session:

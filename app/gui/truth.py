@@ -52,10 +52,10 @@ class TruthLine(QToolButton):
         }
         self._dropped = dict(stats.dropped)
         reasons = {
-            "matting": self.tr("the network is slower than the camera; choose a faster quality"),
+            "matting": self.tr("the network is slower than the source; choose a faster quality"),
             "compose": self.tr("putting the picture together takes too long"),
             _PREVIEW: self.tr("this window does not keep up; the others are not affected"),
-            "stale": self.tr("the camera repeats old pictures"),
+            "stale": self.tr("the source repeats old pictures"),
         }
         told = [
             self.tr("{0} dropped a second before {1}: {2}").format(

@@ -18,12 +18,12 @@ from typing import Any, TypeAlias
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from app.errors import InputError, WeightsCorrupt
+from app.modnet import beside_file
 from app.modnet.inference import InferenceMODNet, ScaleAndShift, for_inference
 from app.modnet.network import MODNet
 
@@ -139,12 +139,12 @@ def to_bytes(reaches: Reaches, *, weights_sha256: str, pictures: int) -> bytes:
 
 def load(path: Path) -> Reaches:
     """Raises WeightsCorrupt where the file holds none."""
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise WeightsCorrupt(
-            f"{path} is damaged; remove it, or run: python main.py weights quantise"
-        ) from error
+    remedy = "remove it, or run: python main.py weights quantise"
+    reaches = beside_file.load(path, remedy=remedy)
+    for reach in reaches.values():
+        if reach.shape != (2,) or not bool(reach[0] <= 0 <= reach[1]):
+            raise WeightsCorrupt(f"{path} holds no reaches; {remedy}")
+    return reaches
 
 
 def _rewritten(network: MODNet) -> InferenceMODNet:

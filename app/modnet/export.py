@@ -51,10 +51,14 @@ class Exported:
 
 @dataclass(frozen=True)
 class Format:
-    """write: the network to a file of this name, and what else lies beside it. run: that file."""
+    """write: the network to a file of this name, and what else lies beside it. run: that file.
+
+    package: what writing needs. runtime: the name of what runs it.
+    """
 
     suffix: str
     package: str
+    runtime: Callable[[], str]
     write: Callable[[MODNet, Path], None]
     run: Callable[[Path], Runtime]
     beside: Sequence[str] = ()
@@ -67,13 +71,19 @@ def files_written(target: Path, form: str) -> list[Path]:
 
 
 def export(
-    network: MODNet, target: Path, *, form: str, pictures: Sequence[RGB], force: bool = False
+    network: MODNet,
+    target: Path,
+    *,
+    form: str,
+    pictures: Sequence[RGB],
+    force: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Exported:
     """Writes `target`, and keeps it only where its own runtime gives what torch gives.
 
-    pictures: uint8 RGB (H, W, 3) to compare on. Raises UsageError (no such format, its package is
-    missing, another suffix), OutputExists, OutputError, DiskFull, and EngineError where the file
-    gives something else.
+    pictures: uint8 RGB (H, W, 3) to compare on. progress: comparisons so far, and all. Raises
+    UsageError (no such format, its package is missing, another suffix), OutputExists, OutputError,
+    DiskFull, and EngineError where the file gives something else.
     """
     chosen = FORMATS.get(form)
     if chosen is None:
@@ -82,8 +92,8 @@ def export(
         raise UsageError(f"{target} must end in {chosen.suffix}, which {form} files do.")
     if importlib.util.find_spec(chosen.package) is None:
         raise UsageError(
-            f"{form} needs {chosen.package} to check what it wrote; run: python -m pip install "
-            "-r requirements-dev.txt"
+            f"{form} needs the package {chosen.package}, which is not installed; run: python -m "
+            "pip install -r requirements.txt, or choose another --format."
         )
     paths = files_written(target, form)
     for path in paths:
@@ -99,22 +109,25 @@ def export(
                 # torch, that it has a newer exporter, which needs one more package.
                 warnings.simplefilter("ignore")
                 chosen.write(network, draft)
-            largest, mean, count = _compared(network, chosen.run(draft), pictures)
+            largest, mean, count = _compared(network, chosen.run(draft), pictures, progress)
             if not (largest <= LARGEST and mean <= MEAN):
                 raise EngineError(
-                    f"{chosen.package} makes another matte of the exported file than torch (by "
+                    f"{chosen.runtime()} makes another matte of the exported file than torch (by "
                     f"{largest:.4f} at most, {mean:.6f} in the mean), so it was not kept."
                 )
             for path in reversed(paths):
                 os.replace(draft.with_suffix(path.suffix), path)
     except OSError as error:
         raise store.output_error(target, error) from error
-    return Exported(paths, form, chosen.package, count, largest, mean)
+    return Exported(paths, form, chosen.runtime(), count, largest, mean)
 
 
 @torch.no_grad()
 def _compared(
-    network: MODNet, runtime: Runtime, pictures: Sequence[RGB]
+    network: MODNet,
+    runtime: Runtime,
+    pictures: Sequence[RGB],
+    progress: Callable[[int, int], None],
 ) -> tuple[float, float, int]:
     """The largest difference, the mean one, and how many pictures were looked at."""
     largest, means = 0.0, []
@@ -125,6 +138,7 @@ def _compared(
             # A number that is none must not pass for a small one.
             largest = max(largest, float(apart.max())) if np.isfinite(apart).all() else np.inf
             means.append(float(apart.mean()))
+            progress(len(means), len(pictures) * len(_SIZES))
     if not means:
         raise UsageError("There is no picture to compare on.")
     return largest, sum(means) / len(means), len(means)
@@ -157,7 +171,14 @@ def _write_onnx(network: MODNet, path: Path) -> None:
     )
 
 
+def _onnx_runtime() -> str:
+    """ONNX Runtime where it is installed; OpenVINO, which reads ONNX as well, always is."""
+    return "openvino" if importlib.util.find_spec("onnxruntime") is None else "onnxruntime"
+
+
 def _run_onnx(path: Path) -> Runtime:
+    if _onnx_runtime() == "openvino":
+        return _run_openvino(path)
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -196,7 +217,9 @@ def _run_torchscript(path: Path) -> Runtime:
 
 
 FORMATS = {
-    "onnx": Format(".onnx", "onnxruntime", _write_onnx, _run_onnx),
-    "openvino": Format(".xml", "openvino", _write_openvino, _run_openvino, (".bin",)),
-    "torchscript": Format(".pt", "torch", _write_torchscript, _run_torchscript),
+    "onnx": Format(".onnx", "onnx", _onnx_runtime, _write_onnx, _run_onnx),
+    "openvino": Format(
+        ".xml", "openvino", lambda: "openvino", _write_openvino, _run_openvino, (".bin",)
+    ),
+    "torchscript": Format(".pt", "torch", lambda: "torch", _write_torchscript, _run_torchscript),
 }

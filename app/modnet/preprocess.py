@@ -158,8 +158,10 @@ def _halvings(side: int, least: int) -> int:
 def crop(alpha: Alpha, grid: Grid) -> Alpha:
     """The content's part of the network's output, float32 (h, w), clipped to [0, 1]; a copy.
 
-    Low-precision arithmetic may leave [0, 1] by a hair.
+    Low-precision arithmetic may leave [0, 1] by a hair. Where it gives no number, alpha is 0: the
+    background is shown, not the room.
     """
     width, height = grid.content
-    content = np.clip(alpha[:height, :width], 0.0, 1.0)
-    return np.ascontiguousarray(content, dtype=np.float32)
+    content = np.array(alpha[:height, :width], np.float32, order="C")
+    cv2.patchNaNs(content, 0.0)
+    return np.clip(content, 0.0, 1.0, out=content)

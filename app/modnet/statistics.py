@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TypeAlias
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from app.errors import InputError, WeightsCorrupt
 from app.frames import RGB
+from app.modnet import beside_file
 from app.modnet.network import MODNet
 from app.modnet.preprocess import NetworkSize, fit, grid_for
 
@@ -90,12 +90,12 @@ def to_bytes(statistics: Statistics, *, weights_sha256: str, pictures: int) -> b
 
 def load(path: Path) -> Statistics:
     """Raises WeightsCorrupt where the file is no file of statistics."""
-    try:
-        return load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise WeightsCorrupt(
-            f"{path} is damaged; remove it, or run: python main.py weights calibrate"
-        ) from error
+    remedy = "remove it, or run: python main.py weights calibrate"
+    statistics = beside_file.load(path, remedy=remedy)
+    for pair in statistics.values():
+        if pair.dim() != 2 or len(pair) != 2 or bool((pair[1] < 0).any()):
+            raise WeightsCorrupt(f"{path} holds no variances; {remedy}")
+    return statistics
 
 
 def fix(network: MODNet, statistics: Statistics) -> None:

@@ -1,7 +1,7 @@
 """Files -> MODNet, and MODNet -> .safetensors.
 
-What a file is, its first bytes decide, never its suffix. Pickles are read as plain tensors
-(`weights_only`), so that nothing in them runs.
+What a file is, its first bytes decide, never its suffix. Nothing in a pickle runs
+(app/modnet/pickle_file.py).
 """
 
 from __future__ import annotations
@@ -9,45 +9,35 @@ from __future__ import annotations
 import datetime
 import hashlib
 import math
-import pickle
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
-import numpy as np
-import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from app.errors import (
     OutputExists,
     UsageError,
     WeightsCorrupt,
-    WeightsError,
     WeightsForeign,
-    WeightsMissing,
 )
-from app.modnet import onnx_file
+from app.modnet import file_formats, state_dict
 from app.modnet.backbone import backbones
 from app.modnet.network import ContextBlock, MODNet
+from app.modnet.state_dict import State
 from app.outputs.read_files import Reading, refuse_to_overwrite
 from app.weights import manifest, store
 
 # Only training uses these two, and exports for inference leave them out.
 TRAINING_HEADS = ("lr_branch.conv_lr", "hr_branch.conv_hr")
 
-Format = Literal["onnx", "pickle", "safetensors"]
-State = dict[str, Tensor]
 
 _BACKBONE = "backbone."
 _BACKBONE_AGAIN = "lr_branch.backbone."
-_PREFIXES = ("module.", "_orig_mod.")  # what DataParallel and torch.compile put before each key
 _DESCRIPTION = ("title", "licence", "parent", "parent_sha256", "history")
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "network")
 _FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -62,27 +52,38 @@ class LoadedWeights:
 
     network: MODNet
     missing_heads: tuple[str, ...]
-    format: Format
+    format: file_formats.Format
     metadata: Mapping[str, str]
 
 
 def load(path: Path) -> LoadedWeights:
-    """The network in a file: official checkpoint, state dict, .safetensors or official ONNX.
+    """The network in a file: checkpoint, state dict, TorchScript, .safetensors or official ONNX.
 
-    Raises WeightsMissing, WeightsCorrupt (truncated, damaged, not finite) or WeightsForeign (not
-    a MODNet, not all of one, or not safe to open).
+    A .zip with one such file in it counts as that file. The network has been tried on a picture.
+
+    Raises WeightsMissing, WeightsCorrupt (truncated, damaged, not finite, no matte) or
+    WeightsForeign (not a MODNet, not all of one, or not safe to open).
     """
-    kind = _format_of(path)
-    metadata: dict[str, str] = {}
-    if kind == "safetensors":
-        state, metadata = _read_safetensors(path)
-    elif kind == "onnx":
-        state = _read_onnx(path)
-    else:
-        state = _read_pickle(path)
-    state = _official_keys(path, state)
-    network, missing_heads = _network(path, state)
-    return LoadedWeights(network, missing_heads, kind, metadata)
+    found = file_formats.read(path)
+    state = state_dict.find(found.content)
+    if not state:
+        raise WeightsForeign(f"{path} holds no state dict, so it is not MODNet's.")
+    network, missing_heads = _network(path, _official_keys(path, state))
+    _try_out(path, network)
+    return LoadedWeights(network, missing_heads, found.format, found.metadata)
+
+
+@torch.no_grad()
+def _try_out(path: Path, network: MODNet) -> None:
+    """Raises WeightsCorrupt where a picture gets no matte: numbers too large, as a rule."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        alpha = network(torch.rand(1, 3, 64, 96) * 2 - 1)
+    if not bool(((alpha >= 0) & (alpha <= 1)).all()):  # NaN is neither
+        raise WeightsCorrupt(
+            f"{path} makes no matte of a picture (its alpha is no number from 0 to 1); train or "
+            "get the file again."
+        )
 
 
 def save_safetensors(
@@ -167,150 +168,11 @@ def _free_name(file: Path, name: str | None, *, force: bool) -> str:
     return name
 
 
-# -- formats -------------------------------------------------------------------------------------
-
-
-def _format_of(path: Path) -> Format:
-    try:
-        with path.open("rb") as file:
-            start = file.read(16)
-    except FileNotFoundError:
-        raise WeightsMissing(f"There is no file {path}.") from None
-    except OSError as error:
-        raise WeightsError(f"{path} cannot be read ({error.strerror or error}).") from error
-    if not start:
-        raise WeightsCorrupt(f"{path} is empty; get the file again.")
-    if start[8:9] == b"{":
-        return "safetensors"
-    # A zip archive (torch since 1.6), or protocol 2 and later of the plain pickle before it.
-    if start.startswith(b"PK\x03\x04") or (start[0] == 0x80 and start[1:2] in b"\2\3\4\5"):
-        return "pickle"
-    if start[0] == 0x08:  # field 1 of ONNX's ModelProto, ir_version, which is never left out
-        return "onnx"
-    raise WeightsForeign(
-        f"{path} is no file of weights; it must be .ckpt, .pt, .safetensors or .onnx."
-    )
-
-
-def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
-    metadata = store.read_metadata(path)
-    try:
-        with safetensors.safe_open(path, framework="pt", device="cpu") as file:
-            return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
-    except safetensors.SafetensorError as error:
-        raise WeightsCorrupt(f"{path} is damaged ({error}); get the file again.") from error
-
-
-def _read_pickle(path: Path) -> State:
-    try:
-        # As an open file: given a path, torch would go by its suffix.
-        with path.open("rb") as file, warnings.catch_warnings():
-            # What an old file makes torch warn of, its reader can do nothing about.
-            warnings.simplefilter("ignore")
-            content = torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "truncated" in str(error) or "Ran out of input" in str(error):
-            raise _truncated(path) from error
-        raise WeightsForeign(
-            f"{path} holds more than plain tensors, so it is not safe to open, and nothing in it "
-            "was run; ask whoever made it for a .safetensors file or a plain state dict."
-        ) from error
-    # A damaged pickle makes torch raise nearly anything.
-    except Exception as error:
-        raise _truncated(path) from error
-    for _ in _WRAPPERS:
-        inner = [content[key] for key in _WRAPPERS if _is_dict(content) and key in content]
-        if not inner or not _is_dict(inner[0]):
-            break
-        content = inner[0]
-    if not _is_dict(content) or not content:
-        raise WeightsForeign(f"{path} holds no state dict, so it is not MODNet's.")
-    for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
-            raise WeightsForeign(
-                f"{path} is not a state dict of MODNet's: {str(key)[:60]!r} is no tensor."
-            )
-    return dict(content)
-
-
-def _is_dict(value: object) -> bool:
-    return isinstance(value, Mapping)
-
-
-def _truncated(path: Path) -> WeightsCorrupt:
-    return WeightsCorrupt(f"{path} is truncated or damaged; get the file again.")
-
-
-def _read_onnx(path: Path) -> State:
-    """Official keys for the official export's tensors.
-
-    Its exporter folded the backbone's batch norms into the convolutions before them and gave
-    both numbers for names, and it transposed the SE block's two matrices.
-    """
-    try:
-        graph = onnx_file.parse(path.read_bytes())
-    except onnx_file.OnnxFormatError as error:
-        raise WeightsCorrupt(
-            f"{path} is no whole ONNX file ({error}); get the file again."
-        ) from error
-    state = {name: _tensor(array) for name, array in graph.initializers.items() if "." in name}
-    convolutions: list[tuple[Tensor, Tensor | None]] = []
-    matrices: list[Tensor] = []
-    for node in graph.nodes:
-        names = [name for name in node.inputs[1:] if name not in state]
-        arrays = [_tensor(graph.initializers[n]) for n in names if n in graph.initializers]
-        if node.op_type == "Conv" and arrays:
-            convolutions.append((arrays[0], arrays[1] if len(arrays) > 1 else None))
-        elif node.op_type == "MatMul" and len(arrays) == 1 and arrays[0].dim() == 2:
-            matrices.append(arrays[0])
-    if convolutions:
-        state |= _unfolded_backbone(path, convolutions)
-    for index, matrix in enumerate(matrices):
-        # A third would get a name that the network does not have, and be refused for it.
-        state[f"lr_branch.se_block.fc.{2 * index}.weight"] = matrix.T.contiguous()
-    if not state:
-        raise WeightsForeign(f"{path} is an ONNX file, but not MODNet's.")
-    return state
-
-
-def _tensor(array: np.ndarray[Any, Any]) -> Tensor:
-    return torch.from_numpy(array.astype(np.float32))
-
-
-def _unfolded_backbone(path: Path, convolutions: list[tuple[Tensor, Tensor | None]]) -> State:
-    """Batch norms that do nothing but add the bias which their convolution cannot hold."""
-    for name in backbones.names():
-        with torch.device("meta"):
-            layers = list(backbones.create(name).named_modules())
-        convs = [(key, m) for key, m in layers if isinstance(m, nn.Conv2d)]
-        norms = [(key, m) for key, m in layers if isinstance(m, nn.BatchNorm2d)]
-        if [m.weight.shape for _, m in convs] != [weight.shape for weight, _ in convolutions]:
-            continue
-        state: State = {}
-        for (conv, _), (norm, module), (weight, bias) in zip(
-            convs, norms, convolutions, strict=True
-        ):
-            channels = weight.shape[0]
-            state[f"{_BACKBONE}{conv}.weight"] = weight
-            state[f"{_BACKBONE}{norm}.weight"] = torch.ones(channels)
-            state[f"{_BACKBONE}{norm}.bias"] = torch.zeros(channels) if bias is None else bias
-            state[f"{_BACKBONE}{norm}.running_mean"] = torch.zeros(channels)
-            # The norm divides by sqrt(variance + eps), which is to be 1.
-            state[f"{_BACKBONE}{norm}.running_var"] = torch.full((channels,), 1 - module.eps)
-        return state
-    raise WeightsForeign(
-        f"{path} is an ONNX file, but its {len(convolutions)} unnamed convolutions are not those "
-        "of a backbone of MODNet's."
-    )
-
-
 # -- keys, and the network -----------------------------------------------------------------------
 
 
 def _official_keys(path: Path, state: State) -> State:
-    """Without a prefix, and with the backbone under `backbone.` only."""
-    while prefix := next((p for p in _PREFIXES if all(k.startswith(p) for k in state)), None):
-        state = {key.removeprefix(prefix): tensor for key, tensor in state.items()}
+    """With the backbone under `backbone.` only."""
     once = {key: t for key, t in state.items() if not key.startswith(_BACKBONE_AGAIN)}
     for key, tensor in state.items():
         if key.startswith(_BACKBONE_AGAIN):
@@ -357,7 +219,7 @@ def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
         if key in own and (tensor.shape != own[key].shape or not _holds_numbers(tensor, own[key]))
     ]
     faults = [
-        f"{len(keys)} {what} ({_some(keys)})"
+        f"{len(keys)} {what} ({file_formats.some_of(keys)})"
         for what, keys in (
             ("missing", missing), ("unexpected", unexpected), ("of another shape or type", wrong)
         )
@@ -377,12 +239,6 @@ def _network(path: Path, state: State) -> tuple[MODNet, tuple[str, ...]]:
                 "get the file again."
             )
     return network.eval(), missing_heads
-
-
-def _some(keys: Sequence[str]) -> str:
-    """Three of them. A foreign file may have written anything into its keys."""
-    shown = [repr(key[:80])[1:-1] for key in keys[:3]]
-    return ", ".join(shown if len(keys) <= 3 else [*shown, "..."])
 
 
 def _holds_numbers(tensor: Tensor, own: Tensor) -> bool:

@@ -20,15 +20,14 @@ from av.packet import Packet
 from app.outputs.audio_stream import SoundStream, can_decode, track_name
 from app.outputs.disk import is_disk_error
 from app.sources.base import PipedSound
-from app.sources.clock import AnyPacket, ContinuousClock, presentation_time
+from app.sources.clock import AnyPacket, presentation_time
 from app.sources.container import (
+    clock_for,
     clock_origin,
     demux,
     find_video_stream,
-    leaps,
     name_of,
     open_container,
-    rate_of,
 )
 
 _log = logging.getLogger(__name__)
@@ -75,7 +74,8 @@ class SourceSound:
                     "none of it can be decoded" if any(first.values()) else "it is empty"
                 )
             for stream in usable:
-                start = presentation_time(first[stream.index][0])
+                packets = first[stream.index]
+                start = presentation_time(packets[0]) if packets else None
                 self._add(stream, Fraction(0) if start is None else start - self._origin)
         except (av.error.FFmpegError, ValueError) as error:
             self._give_up(error)
@@ -133,12 +133,7 @@ class SourceSound:
         self._origin = clock_origin(container)
         streams = list(container.streams.audio)
         pictures = find_video_stream(container)
-        clock = ContinuousClock(
-            pictures,
-            streams,
-            leaps=leaps(container),
-            rate=Fraction(25) if pictures is None else rate_of(pictures),
-        )
+        clock = clock_for(container, pictures, streams)
         read = streams if pictures is None else [pictures, *streams]
         mended = clock.mend(demux(container, read, lambda: None, _MAX_FAILURES))
         sounds = {stream.index for stream in streams}
@@ -161,6 +156,9 @@ class SourceSound:
 
     def _is_usable(self, stream: AudioStream, first: dict[int, list[AnyPacket]]) -> bool:
         packets = first[stream.index]
+        if isinstance(self._source, PipedSound) and not packets:
+            # What has not come yet cannot be tried.
+            return stream.codec_context is not None and bool(stream.codec_context.sample_rate)
         if packets and can_decode(stream, packets):
             return True
         if len(first) > 1:

@@ -23,9 +23,28 @@ _log = logging.getLogger(__name__)
 _AAC_RATES = frozenset((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000))
 # By the number of channels, best first: what AAC and Opus can both be coded with.
 _LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "quad", 5: "5.0", 6: "5.1", 7: "6.1", 8: "7.1"}
+# The languages that QuickTime knows by another code of ISO 639-2 than other containers.
+_QUICKTIME_LANGUAGES = {
+    "cze": "ces",
+    "fre": "fra",
+    "mkd": "mac",
+    "msa": "may",
+    "rum": "ron",
+    "slo": "slk",
+    "swe": "sve",
+    "eus": "baq",
+    "cym": "wel",
+    "deu": "ger",
+    "nld": "dut",
+    "zho": "chi",
+    "ell": "gre",
+    "isl": "ice",
+    "sqi": "alb",
+    "fas": "per",
+}
 _BITS_A_CHANNEL = 64_000
 # Seconds between where a decoded frame is and where it should be that are not mended.
-_TOLERANCE = Fraction(1, 20)
+_TOLERANCE = Fraction(1, 50)
 # What a silence may last: more is a broken clock.
 _LONGEST_SILENCE = 24 * 3600
 
@@ -64,18 +83,22 @@ class SoundStream:
         codec = codec_of(self._from)
         # MP4's header for AC-3 is made from its first packet, and is written within a second.
         too_late = self._is_mp4 and codec == "ac3" and start > Fraction(1, 2)
-        self._copies = codec in self._copied and not too_late
+        # AAC as in MPEG-TS: Matroska's header is completed by going back to it.
+        bare = codec == "aac" and not self._from.codec_context.extradata
+        too_early = bare and self._is_matroska and self._output.name.startswith("pipe:")
+        self._copies = codec in self._copied and not (too_late or too_early)
         if self._copies:
             self._to = self._output.add_stream_from_template(self._from)
-            if codec == "aac" and self._is_mp4 and not self._from.codec_context.extradata:
-                # AAC as in MPEG-TS. FFmpeg's muxer puts the filter in by itself, but not where the
-                # header is delayed.
+            if bare and self._is_mp4:
+                # FFmpeg's muxer puts the filter in by itself, but not where the header is delayed.
                 self._filter = BitStreamFilterContext("aac_adtstoasc", self._from)
         else:
             self._to = self._add_coded()
             self._encoder = _Encoder(self._to, self._output)
         for key in ("language", "title", "handler_name"):
             value = self._from.metadata.get(key)
+            if value and key == "language" and self._output.format.name == "mov":
+                value = _QUICKTIME_LANGUAGES.get(value, value)
             if value:
                 self._to.metadata[key] = value
         self._to.disposition = self._from.disposition
@@ -117,13 +140,14 @@ class SoundStream:
         return self._output.format.name in ("mp4", "mov")
 
     @property
+    def _is_matroska(self) -> bool:
+        return self._output.format.name in ("matroska", "webm")
+
+    @property
     def _drops_priming(self) -> bool:
         # Matroska has no negative times but for Opus: it would shift the pictures to make room
         # for the silence that an AAC encoder starts with.
-        return self._output.format.name in (
-            "matroska",
-            "webm",
-        ) and self._from.codec_context.name not in ("opus", "libopus")
+        return self._is_matroska and self._from.codec_context.name not in ("opus", "libopus")
 
     def _add_coded(self) -> AudioStream:
         context = self._from.codec_context
@@ -153,7 +177,8 @@ class _Encoder:
         self._output = output
         context = to.codec_context
         self._rate = context.sample_rate
-        self._format = context.format.name
+        # Packed: PyAV reads past the planes of a planar frame of eight channels.
+        self._format = context.format.packed.name
         self._layout = context.layout.name
         self._resampler: AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
@@ -195,7 +220,8 @@ class _Encoder:
             rest = part.samples - late
             if rest <= 0:
                 return
-            part = _samples_like(part, np.ascontiguousarray(_channels(part)[:, late:]))
+            channels = part.layout.nb_channels
+            part = _like(part, np.ascontiguousarray(part.to_ndarray()[:, late * channels :]))
         elif -late > _TOLERANCE * self._rate:
             if -late > _LONGEST_SILENCE * self._rate:
                 raise ValueError("its clock is broken")
@@ -203,11 +229,11 @@ class _Encoder:
         self._encode(part)
 
     def _silence(self, like: AudioFrame, samples: int) -> None:
-        channels = _channels(like)
+        dtype = like.to_ndarray().dtype
         while samples > 0:
             block = min(samples, self._rate)
-            quiet = np.zeros((channels.shape[0], block), channels.dtype)
-            self._encode(_samples_like(like, quiet))
+            quiet = np.zeros((1, block * like.layout.nb_channels), dtype)
+            self._encode(_like(like, quiet))
             samples -= block
 
     def _encode(self, frame: AudioFrame) -> None:
@@ -217,18 +243,9 @@ class _Encoder:
         self._output.mux(self._to.encode(frame))
 
 
-def _channels(frame: AudioFrame) -> npt.NDArray[Any]:
-    """(channels, samples), also of a packed frame."""
-    values = frame.to_ndarray()
-    if frame.format.is_planar:
-        return values
-    return np.ascontiguousarray(values.reshape(-1, frame.layout.nb_channels).T)
-
-
-def _samples_like(frame: AudioFrame, channels: npt.NDArray[Any]) -> AudioFrame:
-    if not frame.format.is_planar:
-        channels = np.ascontiguousarray(channels.T).reshape(1, -1)
-    made = AudioFrame.from_ndarray(channels, frame.format.name, frame.layout.name)
+def _like(frame: AudioFrame, samples: npt.NDArray[Any]) -> AudioFrame:
+    """Other samples, (1, N * channels), in the form of a packed frame."""
+    made = AudioFrame.from_ndarray(samples, frame.format.name, frame.layout.name)
     made.sample_rate = frame.sample_rate
     return made
 

@@ -138,29 +138,46 @@ def _loopbacks(system: LoopbackSystem) -> Sequence[Path]:
     return found
 
 
-def _open(path: Path, form: LiveFormat, system: LoopbackSystem) -> LoopbackWriter:
+def _open(
+    path: Path, form: LiveFormat, system: LoopbackSystem, *, again: bool = True
+) -> LoopbackWriter:
+    descriptor = _open_node(path)
     try:
-        descriptor = os.open(path, os.O_RDWR)
-    except OSError as error:
-        raise _cannot_open(path, error) from error
-    try:
-        _prepare(path, descriptor, form, system)
-        return LoopbackWriter(path, descriptor, form.size)
+        capability = _capability(path, descriptor, system)
+        if not again or capability.captures or capability.outputs:
+            if not capability.outputs:
+                raise _fed(path, system)
+            _prepare(path, descriptor, form, system)
+            return LoopbackWriter(path, descriptor, form.size)
+        # An earlier program wrote to it in a way that Debian's 0.12.7 did not see the end of. When
+        # a writer that the driver knows leaves, it is an output again.
+        v4l2.claim_output(descriptor, system.ioctl)
     except BaseException:
         os.close(descriptor)
         raise
+    os.close(descriptor)
+    return _open(path, form, system, again=False)
 
 
-def _prepare(path: Path, descriptor: int, form: LiveFormat, system: LoopbackSystem) -> None:
+def _open_node(path: Path) -> int:
+    try:
+        return os.open(path, os.O_RDWR)
+    except OSError as error:
+        raise _cannot_open(path, error) from error
+
+
+def _capability(path: Path, descriptor: int, system: LoopbackSystem) -> v4l2.Capability:
     try:
         capability = v4l2.capability(descriptor, system.ioctl)
     except OSError:
         raise _foreign(path) from None
     if not capability.is_loopback:
         raise _foreign(path)
-    # With neither, an earlier program wrote to it in a way that the driver did not see the end of.
-    if capability.captures and not capability.outputs:
-        raise _fed(path, system)
+    return capability
+
+
+def _prepare(path: Path, descriptor: int, form: LiveFormat, system: LoopbackSystem) -> None:
+    """Agrees on the format; raises OutputLost where another program decides it."""
     try:
         agreed = v4l2.set_output_format(descriptor, form.size, _PIXELS, system.ioctl)
         v4l2.set_output_rate(descriptor, form.rate, system.ioctl)

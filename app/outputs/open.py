@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.errors import OptionError, OutputError, OutputExists, UsageError
 from app.outputs.base import Channels, Output
+from app.outputs.pipes import STANDARD_OUTPUT, is_stream
 from app.outputs.read_files import Reading, files_in, refuse_to_overwrite
 from app.sources.base import SourceInfo
 
@@ -28,8 +29,12 @@ def open_output(
     quality: int = 18,
     preset: str = "superfast",
     threads: int | None = None,
+    format_name: str | None = None,
 ) -> Output:
     """An output, not yet entered, by the ending of `path`; no ending or a folder: a sequence.
+
+    `-` is standard output; it, and every other pipe, gets a video in `format_name`, one of
+    app.outputs.video_stream.FORMATS, else by the ending, else in what fits.
 
     size: (width, height) of the pictures that will come. info: of the entered source.
     channels: what they hold; `rgba` needs an ending that can carry alpha.
@@ -40,6 +45,16 @@ def open_output(
     Raises UsageError, OptionError or OutputExists; nothing is made or changed on the disk.
     """
     given, path = str(path), Path(path)
+    if path == STANDARD_OUTPUT and given != str(path):
+        path = path.absolute()  # "./-" is a file of that name
+    if is_stream(path):
+        if path != STANDARD_OUTPUT:
+            refuse_to_overwrite([path], reads)
+        return _stream(path, size, info, channels, format_name, quality, preset, threads)
+    if format_name is not None:
+        raise UsageError(
+            f"--format is for a pipe; the ending of {path} says what it is, so leave it out."
+        )
     ending = path.suffix.lower()
     is_folder = os.path.isdir(path) or given.endswith((os.sep, "/")) or not ending
     if not is_folder and ending not in VIDEO_ENDINGS + PICTURE_ENDINGS:
@@ -100,6 +115,31 @@ def _video(
         container=container,
         coding=coding,
         force=force,
+        threads=threads or video_file.default_threads(),
+    )
+
+
+def _stream(
+    path: Path,
+    size: tuple[int, int],
+    info: SourceInfo,
+    channels: Channels,
+    format_name: str | None,
+    quality: int,
+    preset: str,
+    threads: int | None,
+) -> Output:
+    from app.outputs import video_file, video_stream
+
+    name = video_stream.stream_format(path, format_name, channels)
+    return video_stream.VideoStreamOutput(
+        path,
+        size=size,
+        info=info,
+        container=video_stream.FORMATS[name],
+        coding=video_stream.stream_coding(
+            name, quality=quality, preset=preset, alpha=channels == "rgba"
+        ),
         threads=threads or video_file.default_threads(),
     )
 

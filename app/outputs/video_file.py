@@ -35,7 +35,7 @@ from app.outputs.disk import (
     is_disk_error,
     output_error,
 )
-from app.sources.base import ColourTags, SourceInfo
+from app.sources.base import ColourTags, PipedSound, SourceInfo
 from app.sources.colour import BT709, BT2020, CAN_MAKE_BT2020, FULL, LIMITED, SWSCALE_MATRIX
 
 _log = logging.getLogger(__name__)
@@ -56,23 +56,32 @@ _KEYFRAME_SECONDS = 2
 
 @dataclass(frozen=True)
 class Coding:
-    """How a video is coded. `even`: the codec needs even sides (4:2:0 in H.264)."""
+    """How a video is coded. `even`: the codec needs even sides (4:2:0 in H.264).
+
+    tags: the only colors that it can be coded in; the source's own where it is None.
+    """
 
     codec: str
     pixels: str
     options: dict[str, str] = field(default_factory=dict)
     even: bool = False
+    tags: ColourTags | None = None
 
 
 @dataclass(frozen=True)
 class Container:
-    """A kind of file: FFmpeg's name for it, its options, and the audio that it takes."""
+    """A kind of file: FFmpeg's name for it, its options, and the audio that it takes.
+
+    coded_audio: "" where it takes none. fragmented: what breaks off is cut to its last fragment.
+    timed: it is given the unit of its edit lists, as every fragmented one is.
+    """
 
     format: str
     options: dict[str, str]
     copied_audio: frozenset[str]
     coded_audio: str
     fragmented: bool = False
+    timed: bool = False
 
 
 MP4 = Container(
@@ -168,7 +177,7 @@ class VideoFileOutput:
         self._kind = container
         self._coding = coding
         self._threads = threads
-        self._tags = _tags_to_write(info.colour)
+        self._tags = coding.tags or _tags_to_write(info.colour)
         self._time_base = info.time_base
         self._force = force
         self._failure: OSError | None = None
@@ -186,12 +195,14 @@ class VideoFileOutput:
         )
 
     def __enter__(self) -> Self:
-        create(self.path, force=self._force)
+        self._create()
         try:
-            self._open_container(with_audio=self._has_sound)
+            self._open_container(with_audio=self._has_sound and bool(self._kind.coded_audio))
         except BaseException:
             self._discard()
             raise
+        if self._has_sound and not self._kind.coded_audio:
+            _log.warning("%s: %s holds no sound; it is left out.", self.path, self._kind.format)
         if self._coded_size != self._size:
             _log.warning(
                 "%s: H.264 needs even sides, so %dx%d is written as %dx%d with its edge repeated.",
@@ -276,6 +287,17 @@ class VideoFileOutput:
                 container.close()
             except av.error.FFmpegError as failure:
                 self._remember(failure)
+        self._release()
+
+    def _create(self) -> None:
+        create(self.path, force=self._force)
+
+    def _url(self) -> str:
+        # By its name, not as a Python file: Ctrl-C inside a callback from FFmpeg would be lost.
+        return f"file:{self.path}"
+
+    def _release(self) -> None:
+        """Lets go what `_create()` took."""
 
     def _remember(self, failure: Exception) -> None:
         if self._failure is None:
@@ -316,15 +338,12 @@ class VideoFileOutput:
 
     def _open_container(self, *, with_audio: bool) -> None:
         options = dict(self._kind.options)
-        if self._kind.fragmented:
+        if self._kind.fragmented or self._kind.timed:
             # An edit list says when a track begins, in this unit: in FFmpeg's default, 1/1000 s,
             # a late start would be rounded.
             unit = self._time_base.denominator
             options["movie_timescale"] = str(unit * -(-_MOVIE_TIMESCALE // unit))
-        # By its name, not as a Python file: Ctrl-C inside a callback from FFmpeg would be lost.
-        container = av.open(
-            f"file:{self.path}", "w", format=self._kind.format, container_options=options
-        )
+        container = av.open(self._url(), "w", format=self._kind.format, container_options=options)
         self._container = container
         self._stream = self._add_video(container)
         if with_audio:
@@ -355,7 +374,9 @@ class VideoFileOutput:
                 f"{self.path} cannot be started as {self._coding.codec} at {width}x{height}: "
                 f"{reason}. Another ending or a smaller picture may work."
             ) from error
-        _log.warning("The sound of %s cannot be kept: %s.", self._info.audio or self.path, reason)
+        audio = self._info.audio
+        name = audio.name if isinstance(audio, PipedSound) else audio or self.path
+        _log.warning("The sound of %s cannot be kept: %s.", name, reason)
         self._audio.close()
         self._audio = None
         self._container = self._stream = None

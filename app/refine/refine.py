@@ -70,6 +70,8 @@ def enlarge(alpha: Alpha, size: tuple[int, int], *, into: Alpha8 | None = None) 
 
     Gives `into`, where there is one, or a new picture.
     """
+    # A step before may have left [0, 1], and `convertScaleAbs` would make -0.2 of it 0.2.
+    inside = cv2.min(cv2.max(alpha, 0.0), 1.0)  # type: ignore[call-overload]
     # Rounding to 8 bits first costs at most half a step of 1/255 and makes the resize cheap.
-    small = cv2.convertScaleAbs(alpha, alpha=255.0)
+    small = cv2.convertScaleAbs(inside, alpha=255.0)
     return np.asarray(cv2.resize(small, size, dst=into, interpolation=cv2.INTER_LINEAR), np.uint8)

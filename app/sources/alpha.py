@@ -22,9 +22,13 @@ def compose(rgba: RGBA, behind: tuple[int, int, int] = BEHIND) -> RGB:
     """The picture over one color, uint8 (H, W, 3), rounded; exactly that color at alpha 0."""
     rgb = np.empty((*rgba.shape[:2], 3), np.uint8)
     for rows in _bands(rgba):
-        alpha = rgba[rows, :, 3:].astype(np.uint32)
-        mixed = rgba[rows, :, :3] * alpha + np.asarray(behind, np.uint32) * (255 - alpha)
-        rgb[rows] = (mixed + 127) // 255
+        alpha = rgba[rows, :, 3:].astype(np.uint16)
+        # A weighted sum of bytes, by 255 in all, is less than 16 bits, also with its rounding.
+        mixed = rgba[rows, :, :3] * alpha
+        mixed += np.asarray(behind, np.uint16) * (255 - alpha)
+        mixed += 128
+        mixed += mixed >> 8
+        rgb[rows] = mixed >> 8
     return rgb
 
 
@@ -34,18 +38,22 @@ def without_hidden(rgba: RGBA) -> RGBA:
     Programs leave any color under alpha 0 (magenta, an older layer), and whatever mixes pixels
     would bring it back.
     """
-    hidden = rgba[..., 3] == 0
+    alpha = rgba[..., 3]
+    hidden = alpha == 0
     if not hidden.any():
         return rgba
-    weight = rgba[..., 3].astype(np.float32)
-    side = (2 * _NEAR + 1, 2 * _NEAR + 1)
-    total = np.maximum(cv2.boxFilter(weight, -1, side, normalize=False), 1e-3)
     clean = rgba.copy()
-    near = total[hidden] > 0.5
-    for channel in range(3):
-        sums = cv2.boxFilter(rgba[..., channel] * weight, -1, side, normalize=False)
-        colors = np.where(near, sums[hidden] / total[hidden], np.float32(BEHIND[channel]))
-        clean[..., channel][hidden] = np.clip(colors, 0, 255).round().astype(np.uint8)
+    clean[hidden, :3] = BEHIND
+    # Only the hidden pixels beside visible ones need more.
+    side = (2 * _NEAR + 1, 2 * _NEAR + 1)
+    near = hidden & (cv2.dilate(alpha, np.ones(side, np.uint8)) > 0)
+    if near.any():
+        seen = cv2.multiply(
+            rgba, cv2.merge([alpha, alpha, alpha, np.full_like(alpha, 255)]), scale=1 / 255
+        )
+        sums = cv2.boxFilter(seen, cv2.CV_32F, side, normalize=False)[near]
+        colors = sums[:, :3] * (255 / np.maximum(sums[:, 3:], 1))
+        clean[near, :3] = np.clip(np.rint(colors), 0, 255)
     return clean
 
 

@@ -30,7 +30,7 @@ from app.sources.devices import (
     system_cameras,
     unplugged,
 )
-from app.sources.live_base import LiveSource, live_sources
+from app.sources.live_base import LiveSource, Silence, live_sources
 
 if TYPE_CHECKING:
     import cv2
@@ -361,6 +361,11 @@ class _Judge:
 @live_sources.register("camera", title="Camera")
 class Camera(LiveSource):
     """A camera that is plugged in, built in, or made by another program."""
+
+    silence = Silence(
+        "The camera has given no picture for some seconds.",
+        "If it does not come back, unplug it and plug it in again, or choose it again.",
+    )
 
     @dataclass(frozen=True)
     class Options:

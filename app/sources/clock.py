@@ -12,6 +12,7 @@ an edit list or a variable rate is what the file means, and is kept.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,8 +25,11 @@ AnyPacket: TypeAlias = "Packet[Any]"
 
 _BACK = Fraction(1, 10)  # seconds that muxers get wrong by themselves
 _FORWARD = Fraction(1)
+_STEADY_FORWARD = Fraction(1, 4)  # where pictures came at one rate, beside sound
+_INSIDE = Fraction(1, 2)  # sound that goes on so far into a gap shows that the clock goes on
 _LONG_FORWARD = Fraction(10)  # where pictures come at no steady rate, and nothing sounds
 _NEAR = Fraction(1, 20)
+_REORDERED = Fraction(2)  # the longest that a picture waits to be shown after it is decoded
 # Packets that are held until a jump is understood. Pictures and sound lie this close to each other.
 _MOST_HELD = 600
 
@@ -36,7 +40,9 @@ class _Pictures:
 
     interval: Fraction
     decoded: Fraction | None = None  # the last packet's decoding time
-    end: Fraction | None = None  # where the latest picture ends
+    timed_end: Fraction | None = None  # where the latest picture ends, of those with a time
+    untimed: int = 0  # pictures since, of which it is not known
+    shown: deque[Fraction] = field(default_factory=lambda: deque(maxlen=32))  # the latest pictures
     steps: set[Fraction] = field(default_factory=set)  # between packets of this stretch
 
     def take(self, packet: AnyPacket) -> None:
@@ -51,8 +57,19 @@ class _Pictures:
             if len(self.steps) < 16:
                 self.steps.add(self.interval)
         self.decoded = time
+        self.shown.append(shown)
         length = packet.duration * packet.time_base if packet.duration else self.interval
-        self.end = shown + length if self.end is None else max(self.end, shown + length)
+        if packet.pts is None:
+            self.untimed += 1
+        elif self.timed_end is None or shown + length > self.timed_end:
+            if self.timed_end is not None and shown > self.timed_end + self.interval / 2:
+                self.untimed = 0  # they came before this one
+            self.timed_end = shown + length
+
+    @property
+    def end(self) -> Fraction | None:
+        """Where the latest picture ends."""
+        return None if self.timed_end is None else self.timed_end + self.untimed * self.interval
 
     @property
     def are_steady(self) -> bool:
@@ -73,7 +90,7 @@ class ContinuousClock:
     """Shifts the times of packets in place, and gives them on.
 
     pictures: the stream that leads, None where only sound is read. sounds: the others.
-    leaps: whether the format's clock may leap forward.
+    leaps: whether the format's clock may leap forward. is_program_stream: MPEG-PS.
     """
 
     def __init__(
@@ -82,10 +99,12 @@ class ContinuousClock:
         sounds: Sequence[Stream],
         *,
         leaps: bool,
+        is_program_stream: bool = False,
         rate: Fraction = Fraction(25),
     ) -> None:
         self._pictures = None if pictures is None else pictures.index
         self._leaps = leaps
+        self._is_program_stream = is_program_stream
         self._led = _Pictures(1 / rate)
         self._shifts = [Fraction(0)]
         self._sounds = {stream.index: _Sound() for stream in sounds}
@@ -100,6 +119,8 @@ class ContinuousClock:
                 yield from self._let_sound_go()
                 yield packet
                 continue
+            if self._is_program_stream and packet.stream_index == self._pictures:
+                self._correct(packet)
             self._held.append(packet)
             if len(self._held) > 1:
                 if self._is_understood():
@@ -109,26 +130,42 @@ class ContinuousClock:
         yield from self._release()
         yield from self._let_sound_go()
 
+    def _correct(self, packet: AnyPacket) -> None:
+        """MPEG-PS gives the last pictures before a jump a time that belongs after it."""
+        shown, decoded = presentation_time(packet), decoding_time(packet)
+        if shown is None or decoded is None or abs(shown - decoded) < _REORDERED:
+            return
+        # A picture that is shown as soon as it is decoded, unless another is shown then already:
+        # the decoder then tells where it comes.
+        packet.pts = None if decoded in self._led.shown else packet.dts
+
     def _begins_jump(self, packet: AnyPacket) -> bool:
         if packet.stream_index != self._pictures:
             return False
         time, last = decoding_time(packet), self._led.decoded
-        if time is None or last is None:
+        if last is None:
             return False
-        return time < last - _BACK or (self._leaps and time > last + _FORWARD)
+        if time is None and self._leaps:
+            # MPEG-PS times some pictures only. They are shown a few pictures later at most.
+            time, end = presentation_time(packet), self._led.end
+            assert end is not None
+            return time is not None and not end - _FORWARD < time < end + _FORWARD
+        if time is None:
+            return False
+        after = _STEADY_FORWARD if self._sounds and self._led.are_steady else _FORWARD
+        return time < last - _BACK or (self._leaps and time > last + after)
 
     def _is_understood(self) -> bool:
         """Whether what is held tells where the new stretch's first picture and sound are."""
         if len(self._held) > _MOST_HELD:
             return True
-        jumped = decoding_time(self._held[0])
-        last = self._led.decoded
-        assert jumped is not None
-        assert last is not None
-        if jumped > last and self._sounds and self._sound_at() is None:
-            return False
         first = presentation_time(self._held[0])
         assert first is not None
+        jumped = decoding_time(self._held[0]) or first
+        last = self._led.decoded
+        assert last is not None
+        if jumped > last and self._sounds and not self._sound_is_past(first):
+            return False
         times = [
             decoding_time(packet)
             for packet in self._held[1:]
@@ -137,17 +174,16 @@ class ContinuousClock:
         # Later pictures are shown after they are decoded: none can come before these any more.
         return any(time is not None and (time >= first or time < jumped) for time in times)
 
-    def _sound_at(self) -> Fraction | None:
-        """A time of the sound after the leap began; None where none is known."""
-        last = self._led.decoded
-        assert last is not None
-        times = [
-            presentation_time(packet)
-            for packet in self._held
-            if packet.stream_index in self._sounds
-        ]
-        times.append(self._latest_sound)
-        return max((time for time in times if time is not None and time > last), default=None)
+    def _sound_times(self, held: Sequence[AnyPacket]) -> list[Fraction]:
+        times = [presentation_time(p) for p in held if p.stream_index in self._sounds]
+        return [time for time in (*times, self._latest_sound) if time is not None]
+
+    def _sound_is_past(self, begins: Fraction) -> bool:
+        """Whether sound has come that tells if the clock leapt to `begins`."""
+        end = self._led.end
+        assert end is not None
+        margin = min(_INSIDE, (begins - end) / 3)
+        return any(time > end + margin for time in self._sound_times(self._held))
 
     def _release(self) -> Iterator[AnyPacket]:
         """Gives what is held; a stretch that begins with it gets its shift first."""
@@ -171,22 +207,22 @@ class ContinuousClock:
 
     def _begin_stretch(self, held: Sequence[AnyPacket]) -> None:
         led = self._led
-        jumped = decoding_time(held[0])
-        assert jumped is not None
+        begins = presentation_time(held[0])
+        assert begins is not None
         assert led.decoded is not None
         assert led.end is not None
-        if jumped > led.decoded and not self._is_leap(led.decoded, jumped, held):
+        jumped = decoding_time(held[0]) or begins
+        if jumped > led.decoded and not self._is_leap(led.end, begins, held):
             led.decoded = jumped
             return
-        begins, decoded = presentation_time(held[0]), jumped
-        assert begins is not None
+        decoded = jumped
         for packet in held[1:]:
             if packet.stream_index != self._pictures:
                 continue
             shown, time = presentation_time(packet), decoding_time(packet)
             if shown is None or time is None:
                 continue
-            if time < decoded - _BACK or time > decoded + _FORWARD:
+            if not decoded - _BACK < time < decoded + _FORWARD:
                 break
             begins, decoded = min(begins, shown), time
         self._shifts.append(self._shifts[-1] + led.end - begins)
@@ -194,15 +230,13 @@ class ContinuousClock:
         self._latest_sound = None
         self.jumps += 1
 
-    def _is_leap(self, last: Fraction, jumped: Fraction, held: Sequence[AnyPacket]) -> bool:
-        """Whether the clock leapt, and not only the pictures paused."""
-        gap = jumped - last
+    def _is_leap(self, end: Fraction, begins: Fraction, held: Sequence[AnyPacket]) -> bool:
+        """Whether the clock leapt, and not only the pictures paused, from `end` to `begins`."""
+        gap = begins - end
         if not self._sounds or self._latest_sound is None:
             return gap > (_FORWARD if self._led.are_steady else _LONG_FORWARD)
-        inside = last + gap / 4, jumped - gap / 4
-        times = [presentation_time(p) for p in held if p.stream_index in self._sounds]
-        times.append(self._latest_sound)
-        return not any(time is not None and inside[0] < time < inside[1] for time in times)
+        margin = min(_INSIDE, gap / 3)
+        return not any(end + margin < time < begins - margin for time in self._sound_times(held))
 
     def _sound(self, packet: AnyPacket, track: _Sound) -> Iterator[AnyPacket]:
         time = presentation_time(packet)

@@ -34,6 +34,7 @@ _TEXT_ART = frozenset(("ansi", "bintext", "xbin", "idf"))
 _DEFAULT_RATE = Fraction(25)
 # Packets of a pipe's sound that are kept while nobody has asked for it.
 _MOST_UNTAKEN = 5000
+_MOST_AHEAD = 300
 _TS_DISCONT = 0x0200  # AVFMT_TS_DISCONT
 # Dolby Vision that holds no picture for other players (profile 5), by the MP4 sample entry.
 _DOLBY_TAGS = frozenset(("dvh1", "dvhe", "dva1", "dvav"))
@@ -62,12 +63,6 @@ class MediaFile:
             _log.debug("FFmpeg says of %s: %s", path, error)
             raise InputError(
                 f"{name_of(path)} is not a video that can be read, or it is damaged or incomplete."
-                + (
-                    " A pipe is read from its start to its end: MP4 and MOV must be fragmented, or"
-                    " have their header in front (faststart)."
-                    if self.pipe
-                    else ""
-                )
             ) from error
         except BaseException:
             if self.pipe is not None:
@@ -99,7 +94,10 @@ class MediaFile:
         sounds = self.container.streams.audio
         # What a clock that leaps is compared with. A pipe's sound is read here or never.
         beside = sounds if leaps(self.container) or self.pipe is not None else ()
-        for packet in self._demux(stream, beside, on_failure):
+        packets = self._demux(stream, beside, on_failure)
+        if self._piped is not None:
+            packets = _from_all(packets, {sound.index for sound in sounds})
+        for packet in packets:
             if packet.stream_index == stream.index:
                 yield packet
             elif self._piped is not None:
@@ -115,7 +113,7 @@ class MediaFile:
         sounds: Sequence[AudioStream],
         on_failure: Callable[[], None],
     ) -> Iterator[AnyPacket]:
-        clock = ContinuousClock(stream, sounds, leaps=leaps(self.container), rate=rate_of(stream))
+        clock = clock_for(self.container, stream, sounds)
         try:
             packets = demux(self.container, (stream, *sounds), on_failure, _MAX_FAILURES)
             yield from clock.mend(packets)
@@ -128,6 +126,22 @@ class MediaFile:
         finally:
             if self.pipe is not None:
                 self.pipe.raise_failure()
+
+
+def _from_all(packets: Iterator[AnyPacket], streams: set[int]) -> Iterator[AnyPacket]:
+    """The same packets, those of sound first where `streams` begin late.
+
+    Whether sound can be decoded, and how it is written, is known from its first packet.
+    """
+    missing, held = set(streams), list[AnyPacket]()
+    for packet in packets:
+        held.append(packet)
+        missing.discard(packet.stream_index)
+        if not missing or len(held) > _MOST_AHEAD:
+            break
+    held.sort(key=lambda packet: packet.stream_index not in streams)
+    yield from held
+    yield from packets
 
 
 def demux(
@@ -172,11 +186,23 @@ def open_container(path: Path) -> InputContainer:
 
 def _through(pipe: Pipe) -> InputContainer:
     return av.open(
-        pipe,
+        pipe.for_ffmpeg(),
         "r",
         options={"protocol_whitelist": "", "max_pixels": str(MAX_PIXELS)},
         metadata_errors="replace",
         buffer_size=1 << 18,
+    )
+
+
+def clock_for(
+    container: InputContainer, pictures: VideoStream | None, sounds: Sequence[AudioStream]
+) -> ContinuousClock:
+    return ContinuousClock(
+        pictures,
+        sounds,
+        leaps=leaps(container),
+        is_program_stream=container.format.name == "mpeg",
+        rate=_DEFAULT_RATE if pictures is None else rate_of(pictures),
     )
 
 

@@ -212,6 +212,8 @@ def _cannot_open(camera: CameraInfo, error: OSError) -> str:
 
 
 def unplugged(camera: CameraInfo) -> str:
+    if camera.virtual:
+        return f"{camera.name} is gone; start the program that makes it again."
     return f"{camera.name} was unplugged; plug it in again."
 
 

@@ -79,6 +79,7 @@ class FolderSource:
         self._rate = rate
         self._files: list[Path] = []
         self._stems: list[str] = []
+        self._told: set[int] = set()
         self._ahead: tuple[int, StillPicture] | None = None
 
     def __enter__(self) -> Self:
@@ -147,7 +148,8 @@ class FolderSource:
                 self.skipped += 1
                 _log.warning("Skipped: %s", error)
                 continue
-            if is_animation(self._files[place]):
+            if place not in self._told and is_animation(self._files[place]):
+                self._told.add(place)
                 _log.warning("%s is an animation; its first frame is taken.", self._files[place])
             yield place, picture
 

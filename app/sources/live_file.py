@@ -15,8 +15,8 @@ from app.errors import InputError
 from app.frames import Frame
 from app.pool import PicturePool
 from app.registry import REQUIRED, option
-from app.sources.live_base import LiveSource, live_sources
-from app.sources.open import open_source
+from app.sources.live_base import LiveSource, Silence, live_sources
+from app.sources.open import file_read, open_source
 
 if TYPE_CHECKING:
     from app.sources.base import Source
@@ -103,11 +103,18 @@ class _Played(LiveSource):
     def _next(self) -> Frame:
         if self._source is None:
             raise RuntimeError("read() was called before open()")
-        frame = next(self._frames, None)
-        if frame is None:
-            self._frames = iter(self._source)
-            self._in_loop = 0
+        try:
             frame = next(self._frames, None)
+            if frame is None:
+                self._frames = iter(self._source)
+                self._in_loop = 0
+                frame = next(self._frames, None)
+        except InputError as error:
+            if os.path.exists(file_read(self._text)):
+                raise
+            raise InputError(
+                f"{self._text} is no longer there; put it back, or choose another source."
+            ) from error
         if frame is None:
             raise InputError(f"{self._text} has no frame that can be decoded.")
         return frame
@@ -123,6 +130,11 @@ class _Played(LiveSource):
 class File(_Played):
     """A video, a picture or a folder of pictures, over and over."""
 
+    silence = Silence(
+        "The file has given no picture for some seconds.",
+        "Its drive or network may be slow or gone: copy it to this computer, or choose another.",
+    )
+
     @dataclass(frozen=True)
     class Options:
         path: Path = option(REQUIRED, "File", "A video, a picture or a folder of pictures")
@@ -136,7 +148,7 @@ class File(_Played):
 
     def __init__(self, options: Options) -> None:
         # "./demo" is the file, "demo" would be the clip that comes with the program.
-        path = options.path.expanduser()
+        path = Path(os.path.expanduser(options.path))
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
         self._path = path
@@ -149,6 +161,11 @@ class File(_Played):
 @live_sources.register("demo", title="Demo clip")
 class Demo(_Played):
     """The clip that comes with the program."""
+
+    silence = Silence(
+        "The demo clip has given no picture for some seconds.",
+        "The computer is busy with something else: close other programs, or choose it again.",
+    )
 
     def __init__(self) -> None:
         super().__init__("demo")

@@ -60,6 +60,8 @@ def by_profile(image: Image.Image, profile: bytes) -> RGB | None:
         space = own.profile.xcolor_space.strip()
         if image.mode == "L" and space == "RGB":
             image = image.convert("RGB")
+        elif image.mode == "RGB" and space == "GRAY" and _is_grey(image):
+            image = image.convert("L")  # AVIF and WebP are decoded to RGB
         if space != {"L": "GRAY"}.get(image.mode, image.mode).upper():
             return None
         transform = ImageCms.buildTransform(own, _srgb(), image.mode, "RGB")
@@ -78,6 +80,11 @@ def lab_to_rgb(image: Image.Image) -> RGB:
 
 def _srgb() -> ImageCms.ImageCmsProfile:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _is_grey(image: Image.Image) -> bool:
+    red, green, blue = image.split()
+    return red.tobytes() == green.tobytes() == blue.tobytes()
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -15,9 +17,21 @@ from app.errors import InputError, SourceLost
 from app.frames import Frame
 from app.pool import PicturePool
 from app.registry import option
-from app.sources.live_base import LiveSource, live_sources
+from app.sources.live_base import LiveSource, Silence, live_sources
 
-_WAYLAND = "Under Wayland choose a session with Xorg, or let OBS share the screen as a camera."
+
+def _remedy() -> str:
+    """What to do where the system refuses the screen."""
+    if sys.platform == "darwin":
+        return (
+            "Allow it in System Settings, Privacy & Security, Screen Recording; then start this "
+            "program again."
+        )
+    if sys.platform == "win32":
+        return "Sign in at this computer itself, and unlock it."
+    if os.environ.get("WAYLAND_DISPLAY") or os.environ.get("XDG_SESSION_TYPE") == "wayland":
+        return "Under Wayland choose a session with Xorg, or let OBS share the screen as a camera."
+    return "It needs a session with Xorg on this computer; choose a camera or a file otherwise."
 
 
 class Shot(Protocol):
@@ -54,6 +68,11 @@ def _open_with_mss() -> Grabber:
 @live_sources.register("screen", title="Screen")
 class Screen(LiveSource):
     """One monitor, or all of them as one picture."""
+
+    silence = Silence(
+        "The screen has given no picture for some seconds.",
+        "It may be locked or asleep: wake it, or choose it again.",
+    )
 
     @dataclass(frozen=True)
     class Options:
@@ -101,7 +120,7 @@ class Screen(LiveSource):
             self._grabber = self._open_grabber()
             monitors = self._grabber.monitors
         except Exception as error:  # a library over three systems: it raises what it likes
-            raise InputError(f"The screen cannot be taken here ({error}). {_WAYLAND}") from error
+            raise InputError(f"The screen cannot be taken here ({error}). {_remedy()}") from error
         if self._options.monitor >= len(monitors):
             raise InputError(
                 f"There is no monitor {self._options.monitor}; choose one from 0 to "
@@ -123,7 +142,10 @@ class Screen(LiveSource):
         try:
             shot = self._grabber.grab(self._area)
         except Exception as error:
-            raise SourceLost(f"The screen cannot be taken any more ({error}).") from error
+            raise SourceLost(
+                f"The screen gives no picture any more ({error}); wake or unlock it, or switch its "
+                "monitor on again."
+            ) from error
         # What is late is not made up for: a slow grab must not become a burst.
         self._due = max(self._due + 1 / self._options.fps, now)
         size = (shot.width, shot.height)

@@ -5,7 +5,8 @@ The steps, each from its standard:
 1. Light of the display, in nits: BT.2100's HLG (inverse OETF, then the OOTF of a display of 1000
    nits, gamma 1.2) or PQ (SMPTE ST 2084); 203 nits are SDR white (BT.2408).
 2. Exposure: a clip whose mean is brighter than a well-exposed SDR picture's is darkened to that
-   mean. Without this step a clip that was graded up to 1000 nits would be one white area.
+   mean, but never further than until its peak is SDR white. Without this step a clip that was
+   graded up to 1000 nits would be one white area.
 3. Highlights: the EETF of BT.2390 on the largest of R, G and B, all three scaled alike, from the
    clip's measured peak down to SDR white.
 4. Gamut: the matrix between the primaries; what lies outside BT.709 is desaturated.
@@ -84,7 +85,10 @@ class Light:
 
     @property
     def exposure(self) -> float:
-        return min(1.0, _SDR_MEAN / self.mean) if self.mean > 0 else 1.0
+        """What all light is multiplied by: never so little that the peak is darker than white."""
+        if self.mean <= 0:
+            return 1.0
+        return min(1.0, max(_SDR_MEAN / self.mean, 1.0 / self.peak))
 
 
 class ToneMap:
@@ -182,9 +186,9 @@ def tone_map_picture(picture: npt.NDArray[np.uint16], tags: ColourTags) -> RGB:
 
 
 def measure(picture: npt.NDArray[np.uint16], tags: ColourTags) -> Light:
-    """The light of a coded picture, uint16 (..., 3). A few bright pixels are not its peak."""
+    """The light of a coded picture, uint16 (..., 3)."""
     light = to_light(picture.reshape(-1, 3) / 65535.0, tags)
-    peak = float(np.quantile(light.max(-1), 0.999))
+    peak = float(light.max(initial=0.0))
     return Light(float((light @ _luma(tags)).mean()), max(1.0, peak))
 
 

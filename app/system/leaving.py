@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.connection import wait
 from typing import NoReturn
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,23 @@ def leave(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError, AttributeError):
             stream.flush()
     os._exit(code)
+
+
+def end_with_parent() -> int:
+    """In a process of multiprocessing: it ends at once when its parent is gone.
+
+    Returns:
+        The parent's process id, 0 where it is gone already.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None, "this is no child of multiprocessing"
+    threading.Thread(target=_wait_and_end, args=(parent.sentinel,), daemon=True).start()
+    return parent.pid or 0
+
+
+def _wait_and_end(parent: int) -> None:
+    wait([parent])
+    os._exit(1)
 
 
 def _is_beside(thread: threading.Thread) -> bool:

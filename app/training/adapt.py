@@ -30,6 +30,9 @@ _LEAST_HELD_OUT, _MOST_HELD_OUT = 6, 16
 _TAUGHT = 32
 # How many times the way is looked at: it does not get better step by step.
 _LOOKS = 12
+# And how much of the time that is left this may take.
+_LOOKS_TIME = 0.5
+TOO_SHORT = "The time was up before enough was learned to be judged."
 # The looks at the frames: of the work, for the progress, and of the time at most.
 _LOOKING, _LOOKING_TIME = 0.15, 0.3
 # Steps whose time tells how many there can be.
@@ -61,13 +64,14 @@ class Progress:
 class Outcome:
     """kept: whether `network` is the adapted one. reason: one sentence, either way.
 
-    held_out: the frames, in a row, that it was judged on.
+    before, after: None where the time was up before anything was judged. held_out: the frames, in a
+    row, that it was judged on.
     """
 
     kept: bool
     reason: str
-    before: Signs
-    after: Signs
+    before: Signs | None
+    after: Signs | None
     steps: int
     seconds: float
     network: MODNet
@@ -77,14 +81,18 @@ class Outcome:
         return {
             "kept": self.kept,
             "reason": self.reason,
-            "before": _signs(self.before),
-            "after": _signs(self.after),
+            "before": None if self.before is None else _signs(self.before),
+            "after": None if self.after is None else _signs(self.after),
             "seconds": round(self.seconds, 1),
         }
 
 
 def _signs(signs: Signs) -> dict[str, float]:
     return {"l_cons": round(signs.l_cons, 5), "flicker": round(signs.flicker, 4)}
+
+
+class _TimeIsUp(Exception):
+    pass
 
 
 def adapt(
@@ -103,11 +111,20 @@ def adapt(
     """Adapts a copy of `network` to `frames`, uint8 RGB (H, W, 3) in the order they were taken.
 
     others: pictures of other people, which the matte must not change on. minutes: about how long
-    it may take in all; as many steps are taken as fit. soc: whether a quarter of them is SOC. It
-    runs where `network` lies. Raises InputError for too few frames, for frames without a person,
-    and TrainingDiverged where the first steps already fail.
+    it may take in all; as many steps are taken, and as many looks at them, as fit. Where the time
+    is up too early for either, nothing is kept, and `reason` says so. soc: whether a quarter of the
+    steps is SOC. It runs where `network` lies. Raises InputError for too few frames, for frames
+    without a person, and TrainingDiverged where the first steps already fail.
     """
     began = clock()
+    ends = began + 60 * minutes
+
+    def in_time(done: Progress) -> None:
+        progress(done)
+        if clock() > ends:
+            raise _TimeIsUp
+
+    before: Signs | None = None
     if len(frames) < LEAST_FRAMES:
         raise InputError(
             f"There are {len(frames)} frames; adapting needs {LEAST_FRAMES} or more, some seconds "
@@ -120,49 +137,62 @@ def adapt(
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
     network = copy.deepcopy(network)
-    if missing_heads:
-        _fit_heads(network, learning, rng, progress)
     watch = Guard(held_out, others, AUTO, temporal)
     # Of the looks at the frames a fifth or more is at those that were held out.
     judged = _LOOKING / 5
-    watch.remember(network, lambda share: progress(Progress("Looking", judged * share)))
-    looked = clock()
-    before = watch.look(network)
-    if guard.nobody(before):
-        raise InputError("No person can be seen in these frames; there is nothing to adapt to.")
-    look_cost = clock() - looked
-    course = _Course(network, learning, others, rng, soc=soc)
-    course.look(
-        until=began + 60 * minutes * _LOOKING_TIME,
-        clock=clock,
-        progress=lambda share: progress(Progress("Looking", judged + (_LOOKING - judged) * share)),
-    )
+    try:
+        if missing_heads:
+            _fit_heads(network, learning, rng, in_time)
+        watch.remember(network, lambda share: in_time(Progress("Looking", judged * share)))
+        looked = clock()
+        before = watch.look(network)
+        look_cost = clock() - looked
+        if guard.nobody(before):
+            raise InputError("No person can be seen in these frames; there is nothing to adapt to.")
+        course = _Course(network, learning, others, rng, soc=soc)
+        course.look(
+            until=began + 60 * minutes * _LOOKING_TIME,
+            clock=clock,
+            progress=lambda share: in_time(
+                Progress("Looking", judged + (_LOOKING - judged) * share)
+            ),
+        )
+    except _TimeIsUp:
+        seconds = clock() - began
+        return Outcome(False, TOO_SHORT, before, before, 0, seconds, network, held_out)
 
     best: tuple[float, MODNet, Signs, int] | None = None
     said, last = "It did not become calmer or surer.", before
+    # Storing the result takes about as long as one look.
+    ends -= look_cost
     try:
         started = clock()
         for _ in range(_TIMED):
             course.step()
-        step_cost = (clock() - started) / _TIMED
-        time_left = began + 60 * minutes - clock() - _LOOKS * look_cost
-        planned = max(_LEAST_STEPS, min(MOST_STEPS, int(time_left / step_cost)))
-        for look in range(1, _LOOKS + 1):
-            while course.steps < planned * look // _LOOKS:
+        step_cost = max(clock() - started, 1e-6) / _TIMED
+        time_left = ends - clock()
+        looks = max(1, min(_LOOKS, int(_LOOKS_TIME * time_left / max(look_cost, 1e-6))))
+        planned = min(MOST_STEPS, int((time_left - looks * look_cost) / step_cost))
+        if planned < _LEAST_STEPS:
+            said, looks = TOO_SHORT, 0
+        for look in range(1, looks + 1):
+            while course.steps < planned * look // looks and clock() < ends - look_cost:
                 course.step()
-                left = (planned - course.steps) * step_cost + (_LOOKS - look + 1) * look_cost
+                left = (planned - course.steps) * step_cost + (looks - look + 1) * look_cost
                 share = _LOOKING + (1 - _LOOKING) * course.steps / planned
                 progress(Progress("Adapting", share, left))
             if course.steps < _LEAST_STEPS:
+                said = TOO_SHORT
                 continue
             last = watch.look(course.mean)
             objection = guard.objection(before, last)
             if objection is not None:
                 said = objection
-                continue
-            merit = guard.merit(before, last)
-            if best is None or merit > best[0]:
+            elif best is None or guard.merit(before, last) > best[0]:
+                merit = guard.merit(before, last)
                 best = merit, copy.deepcopy(course.mean), last, course.steps
+            if clock() >= ends - look_cost:
+                break
     except objectives.TrainingDiverged as error:
         said = str(error)
     seconds = clock() - began

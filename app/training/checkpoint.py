@@ -21,6 +21,8 @@ _MAY_DIFFER = {
     "checkpoint_every",
     "tensorboard",
     "validation",
+    "keep",
+    "blend",
     "title",
     "licence",
     "device",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InputError, UsageError
 from app.outputs.read_files import Reading
+from app.system.text import printable
+from app.training.mix_config import Looks, Mix, Pattern, Source, ValidationKind
 from app.weights import store
 
 if sys.version_info >= (3, 11):
@@ -47,18 +50,31 @@ class Composites(_Model):
 
 
 class Unlabelled(_Model):
-    """Clips without alpha: files, folders of files, folders of frames."""
+    """Clips without alpha: files, folders of files, folders of frames.
+
+    only, without: regular expressions; of the clips those whose names match (without the suffix)
+    are the only ones, or left out.
+    """
 
     share: Share = 1.0
     clips: tuple[Path, ...] = ()
+    only: Pattern = ""
+    without: Pattern = ""
     stride: Positive = 5
     limit: Positive = 60
 
 
 class Validation(_Model):
-    """clips: folders as `evaluate video` takes them. frames: of each clip, as neighbours."""
+    """What a run is watched and judged by.
+
+    clips: folders as `evaluate video` takes them. frames: of each clip, as neighbours. kinds: items
+    of every kind that is to be watched; with them the state that is kept follows the rule of
+    app/training/choice.py, which compares with `reference`, a name or file of weights.
+    """
 
     clips: tuple[Path, ...] = ()
+    kinds: tuple[ValidationKind, ...] = ()
+    reference: str = store.PLAIN
     every: Positive = 100
     frames: Annotated[int, Field(ge=2)] = 6
 
@@ -92,6 +108,9 @@ class TrainingConfig(_Model):
     frozen copy is renewed. device: "auto" is the GPU where there is one. rate: times `decay` after
     every `decay_every` steps, as in the paper (there x0.1 after every 10 of 40 epochs). clip: the
     gradient's largest norm.
+    keep: so many of the states that validated best are averaged at the end; blend: and their mean
+    is mixed with the weights that the run began with, by each of these shares. Whatever of these
+    validates best is the result.
     average: what is validated and kept is a running mean of the weights, with this much of the old
     mean at each step; 0 keeps the weights themselves.
     """
@@ -115,6 +134,8 @@ class TrainingConfig(_Model):
     heads: int = Field(default=220, ge=0)
     refresh: Positive = 500
     average: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    keep: Annotated[int, Field(ge=0, le=20)] = 0
+    blend: tuple[Annotated[float, Field(gt=0, lt=1)], ...] = ()
     train_norms: bool = False
     checkpoint_every: Positive = 50
     tensorboard: bool = False
@@ -124,6 +145,8 @@ class TrainingConfig(_Model):
     supervised: Composites | None = None
     soc: Unlabelled | None = None
     distil: Unlabelled | None = None
+    mix: Mix | None = None
+    looks: Looks | None = None
     validation: Validation | None = None
 
     def files_read(self) -> list[Reading]:
@@ -133,6 +156,13 @@ class TrainingConfig(_Model):
             material += (*self.supervised.cutouts, *self.supervised.pairs, *self.supervised.rooms)
         for part in (self.soc, self.distil, self.validation):
             material += () if part is None else part.clips
+        if self.mix is not None:
+            material += (*(source.folder for source in self.mix.people), *self.mix.rooms)
+        if self.looks is not None:
+            material += self.looks.places
+        for kind in () if self.validation is None else self.validation.kinds:
+            material += (*(source.folder for source in kind.people), *kind.rooms)
+            material += (*kind.pairs, *kind.clips)
         found = [Reading("what is learned from", path) for path in material]
         if self.weights != NOTHING:
             found.append(Reading("the file of the weights", store.resolve(self.weights).path))
@@ -147,20 +177,28 @@ def read(path: Path) -> TrainingConfig:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"There is no file {path}; check the name.") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} cannot be read as text: {error}.") from None
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
+    except ValueError as error:  # UnicodeDecodeError, or a NUL byte in the name
+        raise InputError(f"{path} cannot be read as text: {error}.") from error
     try:
-        config = TrainingConfig.model_validate(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is no TOML: {error}.") from None
+        table = tomllib.loads(text)
+    # The parser's contract: a table, or the text is no TOML. It raises TOMLDecodeError,
+    # RecursionError and, for large numbers, ValueError.
+    except Exception as error:
+        raise UsageError(f"{path} is no TOML: {printable(str(error))}.") from error
+    try:
+        config = TrainingConfig.model_validate(table)
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(map(str, one['loc']))}: {one['msg'].rstrip('.')}" for one in error.errors()
         )
         raise UsageError(f"{path}: {problems}.") from None
-    if not (config.supervised or config.soc or config.distil):
-        raise UsageError(f"{path} names nothing to learn from: [supervised], [soc] or [distil].")
-    parts = (config.supervised, config.soc, config.distil)
+    parts = (config.supervised, config.soc, config.distil, config.mix, config.looks)
+    if not any(parts):
+        raise UsageError(
+            f"{path} names nothing to learn from: [mix], [looks], [supervised], [soc] or [distil]."
+        )
     if not any(part is not None and part.share for part in parts):
         raise UsageError(f"{path}: every share is 0, so there is nothing to learn from.")
     if config.backbone is not None and config.weights != NOTHING:
@@ -170,22 +208,36 @@ def read(path: Path) -> TrainingConfig:
     if config.weights == NOTHING and (config.soc or config.distil):
         raise UsageError(
             f'{path}: [soc] and [distil] need a network that sees people; with weights = "none" '
-            "only [supervised] teaches."
+            "only [supervised], [mix] and [looks] teach."
         )
+    _check_mix(config, path)
     return _anchored(config, path.resolve().parent)
+
+
+def _check_mix(config: TrainingConfig, path: Path) -> None:
+    """Raises UsageError where [mix] contradicts itself."""
+    mix = config.mix
+    if mix is None:
+        return
+    if mix.frames[0] > mix.frames[1] or mix.frames[0] < 2:
+        raise UsageError(f"{path}: mix.frames are the least and the most, from 2 frames on.")
+    if mix.white_on_white + mix.dark_on_dark + mix.against_light + mix.nobody > 1:
+        raise UsageError(f"{path}: the chances of the hard cases in [mix] add up to more than 1.")
+    if not mix.rooms:
+        raise UsageError(f"{path}: [mix] puts people before rooms; name some in mix.rooms.")
 
 
 def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     def paths(some: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(folder / path.expanduser() for path in some)
+        return tuple(folder / os.path.expanduser(path) for path in some)
 
     def near(name: str | None) -> str | None:
         """A name stays one; a file that lies by the configuration is found there."""
         beside = folder / name if name else folder
-        return str(beside) if name and beside.is_file() else name
+        return str(beside) if name and os.path.isfile(beside) else name
 
     changes: dict[str, object] = {
-        "out": folder / config.out.expanduser(),
+        "out": folder / os.path.expanduser(config.out),
         "weights": near(config.weights),
         "backbone": near(config.backbone),
     }
@@ -196,8 +248,45 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
                 for name in ("cutouts", "pairs", "rooms")
             }
         )
-    for name in ("soc", "distil", "validation"):
+    for name in ("soc", "distil"):
         part = getattr(config, name)
         if part is not None:
             changes[name] = part.model_copy(update={"clips": paths(part.clips)})
+
+    def sources(some: tuple[Source, ...]) -> tuple[Source, ...]:
+        return tuple(
+            one.model_copy(update={"folder": folder / os.path.expanduser(one.folder)})
+            for one in some
+        )
+
+    if config.mix is not None:
+        changes["mix"] = config.mix.model_copy(
+            update={"people": sources(config.mix.people), "rooms": paths(config.mix.rooms)}
+        )
+    if config.looks is not None:
+        cache = config.looks.cache
+        changes["looks"] = config.looks.model_copy(
+            update={
+                "places": paths(config.looks.places),
+                "teacher": near(config.looks.teacher),
+                "cache": None if cache is None else folder / os.path.expanduser(cache),
+            }
+        )
+    if config.validation is not None:
+        kinds = tuple(
+            kind.model_copy(
+                update={
+                    "people": sources(kind.people),
+                    **{name: paths(getattr(kind, name)) for name in ("rooms", "pairs", "clips")},
+                }
+            )
+            for kind in config.validation.kinds
+        )
+        changes["validation"] = config.validation.model_copy(
+            update={
+                "clips": paths(config.validation.clips),
+                "kinds": kinds,
+                "reference": near(config.validation.reference),
+            }
+        )
     return config.model_copy(update=changes)

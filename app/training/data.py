@@ -7,7 +7,7 @@ chance comes from one numpy generator, so that a seed gives the same run.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -41,6 +41,22 @@ class Sample(NamedTuple):
 
     rgb: Tensor
     alpha: Tensor
+
+
+class Labelled(NamedTuple):
+    """A batch with its truth.
+
+    Attributes:
+        rgb: float32 (N, 3, H, W) in [0, 1].
+        alpha: float32 (N, 1, H, W) in [0, 1].
+        evidence: float32 (N, 2, H, W) in [0, 1], how far S, and how far F and D, may learn.
+        frames: so many neighboring frames of one sequence follow each other in the batch.
+    """
+
+    rgb: Tensor
+    alpha: Tensor
+    evidence: Tensor
+    frames: int = 1
 
 
 def normalised(rgb: Tensor) -> Tensor:
@@ -161,7 +177,13 @@ def read_people(cutouts: Sequence[Path], pairs: Sequence[Path], rooms: Sequence[
     return People([*people, *([one] for one in shown)], backgrounds, shown)
 
 
-def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) -> Frames:
+def read_frames(
+    places: Sequence[Path],
+    *,
+    stride: int = 5,
+    limit: int = 200,
+    lets_in: Callable[[str], bool] = lambda stem: True,
+) -> Frames:
     """Every `stride`-th frame, at most `limit`, of each clip that is named or in a folder named.
 
     A folder of pictures is one clip. Raises InputError where nothing can be read.
@@ -169,7 +191,7 @@ def read_frames(places: Sequence[Path], *, stride: int = 5, limit: int = 200) ->
     clips = []
     for place in places:
         for clip in clips_of(place):
-            rgbs = list(read_clip(clip, stride, limit))
+            rgbs = list(read_clip(clip, stride, limit)) if lets_in(clip.stem) else []
             if rgbs:
                 clips.append(rgbs)
     if not clips:

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import safetensors.torch
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError
 
 from app.errors import WeightsCorrupt
-from app.modnet import weights
+from app.modnet import beside_file, weights
 from app.modnet.network import MODNet, Prediction
-from app.modnet.weights import TRAINING_HEADS, State
+from app.modnet.state_dict import State
+from app.modnet.weights import TRAINING_HEADS
 from app.training import losses, objectives
 from app.training.data import Sample, normalised
 from app.weights import beside, store
@@ -130,12 +130,7 @@ def shipped_heads(weights_sha256: str) -> State | None:
     found = beside.find(SUFFIX, weights_sha256)
     if found is None:
         return None
-    try:
-        return safetensors.torch.load_file(found.path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise WeightsCorrupt(
-            f"{found.path} is damaged; remove it, or run: python main.py weights heads"
-        ) from error
+    return beside_file.load(found.path, remedy="remove it, or run: python main.py weights heads")
 
 
 def put_in(network: MODNet, fitted: State) -> None:

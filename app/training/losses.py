@@ -98,6 +98,42 @@ def supervised_loss(
     return SupervisedLoss(semantic, detail, matte, semantic + detail + matte)
 
 
+def evidence_loss(
+    prediction: Prediction, alpha: Tensor, evidence: Tensor, band: Tensor, rgb: Tensor
+) -> SupervisedLoss:
+    """10 L_s + 10 L_d + L_alpha, each pixel by how sure its alpha is.
+
+    evidence: (N, 2, H, W) in [0, 1]; the first channel weighs L_s, the second L_d and L_alpha. All
+    ones give `supervised_loss`. So S learns from a hard segmentation, whose edge F and D ignore.
+    """
+    sure, exact = evidence[:, :1], evidence[:, 1:]
+    trusted = F.avg_pool2d(sure, 16)
+    difference = prediction.semantic - semantic_target(alpha)
+    semantic = SEMANTIC_WEIGHT * 0.5 * (trusted * difference.square()).mean()
+    detail = DETAIL_WEIGHT * detail_loss(prediction.detail, alpha, band * exact)
+    weight = exact * (1 + BAND_WEIGHT * band)
+    error = (prediction.matte - alpha).abs()
+    composed = (rgb * prediction.matte - rgb * alpha).abs()
+    matte = MATTE_WEIGHT * ((weight * error).mean() + (weight * composed).mean())
+    return SupervisedLoss(semantic, detail, matte, semantic + detail + matte)
+
+
+def temporal_loss(matte: Tensor, alpha: Tensor, evidence: Tensor, frames: int) -> Tensor:
+    """mean ((a_t - a_{t-1}) - (g_t - g_{t-1}))^2: the square inside dtSSD.
+
+    Erofeev et al., BMVC 2015, as a loss in Lin et al., WACV 2022. The batch (N, 1, H, W) holds
+    sequences of so many frames, one after the other; evidence: (N, 1, H, W), how far each pixel
+    counts. 0 where a sequence has one frame.
+    """
+    if frames < 2:
+        return matte.sum() * 0
+    shape = (-1, frames, *matte.shape[1:])
+    error = (matte - alpha).view(shape)
+    sure = evidence.view(shape)
+    change = error[:, 1:] - error[:, :-1]
+    return (torch.minimum(sure[:, 1:], sure[:, :-1]) * change.square()).mean()
+
+
 def consistency_loss(
     prediction: Prediction, band: Tensor, *, semantic_scale: float = 1.0
 ) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from app.errors import MattecamError
 from app.modnet.network import MODNet
 from app.training import losses
-from app.training.data import Sample, normalised
+from app.training.data import Labelled, Sample, normalised
 
 # The official SOC's scales: L_cons's semantic part has 100, its detail part and L_dd have 1.
 SEMANTIC_SCALE = 100.0
@@ -33,6 +33,19 @@ def supervised(network: MODNet, sample: Sample) -> Tensor:
     prediction = network.predict_all(normalised(sample.rgb))
     band = losses.unknown_band(sample.alpha, losses.band_radius(*sample.alpha.shape[2:]))
     return losses.supervised_loss(prediction, sample.alpha, band, sample.rgb).total
+
+
+def labelled(network: MODNet, batch: Labelled, *, temporal: float = 0.0) -> Tensor:
+    """The loss of pictures whose alpha is only true by so much, and of sequences of them.
+
+    temporal: the weight of the temporal loss.
+    """
+    prediction = network.predict_all(normalised(batch.rgb))
+    band = losses.unknown_band(batch.alpha, losses.band_radius(*batch.alpha.shape[2:]))
+    found = losses.evidence_loss(prediction, batch.alpha, batch.evidence, band, batch.rgb)
+    exact = batch.evidence[:, 1:]
+    moved = losses.temporal_loss(prediction.matte, batch.alpha, exact, batch.frames)
+    return found.total + temporal * moved
 
 
 def soc(network: MODNet, teacher: MODNet, rgb: Tensor) -> SOCLoss:
@@ -58,9 +71,11 @@ def distillation(network: MODNet, teacher: MODNet, rgb: Tensor) -> Tensor:
 class Objective(nn.Module):
     """The network with its losses around it, so that DistributedDataParallel can hold both."""
 
-    def __init__(self, network: MODNet, teacher: MODNet) -> None:
+    def __init__(self, network: MODNet, teacher: MODNet, *, temporal: float = 0.0) -> None:
+        """temporal: the weight of the temporal loss of sequences."""
         super().__init__()
         self.network = network
+        self._temporal = temporal
         # Hidden from parameters(): it never learns, and is no part of what processes agree on.
         self._teacher = [teacher]
 
@@ -68,8 +83,19 @@ class Objective(nn.Module):
     def teacher(self) -> MODNet:
         return self._teacher[0]
 
-    def forward(self, kind: str, rgb: Tensor, alpha: Tensor | None = None) -> Tensor:
-        """kind: "supervised" (with alpha), "soc" or "distil"."""
+    def forward(
+        self,
+        kind: str,
+        rgb: Tensor,
+        alpha: Tensor | None = None,
+        evidence: Tensor | None = None,
+        frames: int = 1,
+    ) -> Tensor:
+        """kind: "supervised" (with alpha), "mix" or "looks" (with evidence), "soc" or "distil"."""
+        if evidence is not None:
+            assert alpha is not None
+            batch = Labelled(rgb, alpha, evidence, frames)
+            return labelled(self.network, batch, temporal=self._temporal)
         if kind == "supervised":
             assert alpha is not None
             return supervised(self.network, Sample(rgb, alpha))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.training.choice import Verdict
 from app.training.validation import Scores
 
 
 @dataclass(frozen=True)
 class Progress:
     """scores: where this step was validated, and began: what the run began with. best: whether it
-    is the best one yet.
+    is the best one yet. verdict: how it compares with the reference, where kinds are validated.
     """
 
     step: int
@@ -21,3 +22,4 @@ class Progress:
     scores: Scores | None = None
     began: Scores | None = None
     best: bool = False
+    verdict: Verdict | None = None

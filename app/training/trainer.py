@@ -1,7 +1,8 @@
 """A training run: steps of several kinds, validated, and stored so that it goes on where it ended.
 
 In the folder `out`: best.safetensors (the state that validated best, or the last one where nothing
-validates), checkpoint.pt (everything a resumed run needs), history.jsonl (a line a step).
+validates), checkpoint.pt (everything a resumed run needs), history.jsonl (a line a step), and
+states/ (those that are averaged at the end).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -22,20 +23,36 @@ from app.errors import UsageError
 from app.modnet import weights
 from app.modnet.network import MODNet
 from app.outputs.read_files import refuse_to_overwrite
-from app.training import board, checkpoint, data, heads, material, objectives, running_mean
+from app.training import (
+    averaging,
+    board,
+    checkpoint,
+    data,
+    heads,
+    material,
+    objectives,
+    running_mean,
+)
 from app.training.config import TrainingConfig
+from app.training.judging import Judge, Rank
 from app.training.processes import Processes, started
 from app.training.progress import Progress
 from app.training.start import starting_network
-from app.training.validation import Excerpt, Scores, read_excerpts, validate
+from app.training.validation import Scores
 from app.weights import store
 
 BEST, CHECKPOINT, HISTORY = "best.safetensors", "checkpoint.pt", "history.jsonl"
+STATES = "states"
 
 
-def run(config: TrainingConfig, progress: Callable[[Progress], None] = lambda done: None) -> Path:
+def run(
+    config: TrainingConfig,
+    progress: Callable[[Progress], None] = lambda done: None,
+    say: Callable[[str], None] = lambda text: None,
+) -> Path:
     """To the end, from the checkpoint where there is one; the path of the best state.
 
+    progress: hears of each step. say: hears of what takes long besides, in a few words.
     Raises what reading the material and the weights raises, TrainingDiverged, OutputError,
     DiskFull; what was stored before stays.
     """
@@ -45,11 +62,11 @@ def run(config: TrainingConfig, progress: Callable[[Progress], None] = lambda do
         [config.out / name for name in (BEST, CHECKPOINT, HISTORY)], config.files_read()
     )
     with started(config.device) as processes, contextlib.ExitStack() as stack:
-        going = _Run(config, processes)
+        going = _Run(config, processes, say)
         show: board.Show | None = None
         if config.tensorboard and processes.leads:
             folder = config.out / "tensorboard"
-            show = stack.enter_context(board.open_board(folder, going.excerpts))
+            show = stack.enter_context(board.open_board(folder, going.judge.excerpts))
         for done in going.steps():
             if show is not None:
                 show(done, going.kept)
@@ -67,18 +84,21 @@ def rate_at(config: TrainingConfig, step: int) -> float:
 class _Run:
     """One process's part of a run."""
 
-    def __init__(self, config: TrainingConfig, processes: Processes) -> None:
+    def __init__(
+        self, config: TrainingConfig, processes: Processes, say: Callable[[str], None]
+    ) -> None:
         self.config = config
+        self._say = say
         self._processes = processes
         device = processes.device
         if config.precision == "float16" and device.type != "cuda":
             raise UsageError(
                 f'precision = "float16" is for CUDA, and this runs on {device}; choose "bfloat16".'
             )
-        self._material = material.read(config)
-        self.excerpts: Sequence[Excerpt] = ()
-        if config.validation is not None and processes.leads:
-            self.excerpts = read_excerpts(config.validation.clips, config.validation.frames)
+        self._material = material.read(config, say)
+        # Only the first process validates.
+        told = config if processes.leads else config.model_copy(update={"validation": None})
+        self.judge = Judge(told, say)
         # Every process draws other pictures, but all draw the same kind at the same step.
         self._rng = np.random.default_rng([config.seed, processes.rank])
         stored = checkpoint.read(config.out / CHECKPOINT, config)
@@ -93,14 +113,20 @@ class _Run:
         self._optimiser = _optimiser(_learning(network, config), config)
         self._scaler = torch.amp.GradScaler(device.type, enabled=config.precision == "float16")
         self._step = 0
-        self._best: float | None = None
+        self._best: Rank | None = None
+        # (rank, step) of the states that are averaged at the end, the best first.
+        self._states: list[tuple[Rank, int]] = []
+        self._finished = False
         self._began: Scores | None = None
         self._history: list[dict[str, Any]] = []
         if stored is not None:
             self._resume(stored)
-        elif self.excerpts:
-            self._began = validate(self.kept, self.excerpts)
-        objective: torch.nn.Module = objectives.Objective(network, self._teacher)
+        elif self.judge:
+            self.judge.measure_reference(say)
+            say("Validating what the run begins with")
+            self._began = self.judge.scores(self.kept)
+        temporal = config.mix.temporal if config.mix is not None else 0.0
+        objective: torch.nn.Module = objectives.Objective(network, self._teacher, temporal=temporal)
         if processes.world > 1:
             objective = DistributedDataParallel(objective, find_unused_parameters=True)
         self._objective = objective
@@ -119,6 +145,8 @@ class _Run:
             if self._step % config.checkpoint_every == 0 or self._step == config.steps:
                 self._store()
             yield done
+        if not self._finished and self._processes.leads and self.judge and config.keep:
+            self._finish()
 
     def _one(self) -> Progress:
         config, device = self.config, self._processes.device
@@ -132,7 +160,7 @@ class _Run:
         )
         dtype = {"bfloat16": torch.bfloat16, "float16": torch.float16}.get(config.precision)
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
-            loss = self._objective(batch.kind, batch.rgb, batch.alpha)
+            loss = self._objective(batch.kind, batch.rgb, batch.alpha, batch.evidence, batch.frames)
         value = objectives.descend(
             self._optimiser,
             loss,
@@ -151,16 +179,21 @@ class _Run:
         config = self.config
         last = done.step == config.steps
         entry: dict[str, Any] = {"step": done.step, "kind": done.kind, "loss": done.loss}
-        if not self.excerpts or config.validation is None:
+        if not self.judge or config.validation is None:
             done = replace(done, best=last)
         elif last or done.step % config.validation.every == 0:
-            scores = validate(self.kept, self.excerpts)
-            best = self._best is None or scores.mad < self._best
-            done = replace(done, scores=scores, began=self._began, best=best)
+            scores = self.judge.scores(self.kept)
+            rank, verdict = self.judge.rank(scores), self.judge.verdict(scores)
+            best = self._best is None or rank < self._best
+            done = replace(done, scores=scores, began=self._began, best=best, verdict=verdict)
             entry |= {"mad": scores.mad, "dtssd": scores.dtssd, "by_clip": scores.by_clip}
+            if verdict is not None:
+                entry |= {"verdict": asdict(verdict), "items": scores.items}
+            if best:
+                self._best = rank
+            self._remember(rank)
         if done.best:
-            self._keep()
-            self._best = done.scores.mad if done.scores is not None else None
+            self._keep(self.kept)
         self._history.append(entry)
         return done
 
@@ -170,7 +203,7 @@ class _Run:
         device = self._processes.device
 
         def draw() -> data.Sample:
-            if self._material.people is not None:
+            if self._material.has_alpha:
                 rgb, alpha = self._material.sample(rng)
                 return data.Sample(rgb.to(device), alpha.to(device))
             rgb = self._material.unlabelled(rng).to(device)
@@ -179,7 +212,51 @@ class _Run:
 
         heads.recover_heads(network, draw, steps=self.config.heads)
 
-    def _keep(self) -> None:
+    def _remember(self, rank: Rank) -> None:
+        """Keeps this state for the mean at the end, while it is among the best."""
+        if not self.config.keep:
+            return
+        self._states = sorted([*self._states, (rank, self._step)])
+        for _, step in self._states[self.config.keep :]:
+            self._state_path(step).unlink(missing_ok=True)
+        self._states = self._states[: self.config.keep]
+        if any(step == self._step for _, step in self._states):
+            weights.save_safetensors(self.kept, self._state_path(self._step), metadata={})
+
+    def _state_path(self, step: int) -> Path:
+        return self.config.out / STATES / f"{step:07d}.safetensors"
+
+    def _finish(self) -> None:
+        """The mean of the best states, and its mixtures with the start, where one is better."""
+        config = self.config
+        states = [weights.load(self._state_path(step)).network for _, step in self._states]
+        mean = averaging.mean_of([state.state_dict() for state in states])
+        start, _ = starting_network(config)
+        candidates = {"the mean of the best states": mean}
+        for share in config.blend:
+            name = f"their mean with {share:g} of the start"
+            candidates[name] = averaging.blended(mean, start.state_dict(), share)
+        network = copy.deepcopy(self.kept)
+        for name, state in candidates.items():
+            network.load_state_dict(state)
+            scores = self.judge.scores(network)
+            rank, verdict = self.judge.rank(scores), self.judge.verdict(scores)
+            better = self._best is None or rank < self._best
+            self._say(
+                f"{name[0].upper()}{name[1:]}: MAD {scores.mad:.2f}, dtSSD {scores.dtssd:.2f}"
+                f"{', the best so far' if better else ''}"
+            )
+            entry: dict[str, Any] = {"step": self._step, "candidate": name, "rank": rank}
+            if verdict is not None:
+                entry |= {"verdict": asdict(verdict), "items": scores.items}
+            self._history.append(entry)
+            if better:
+                self._best = rank
+                self._keep(network)
+        self._finished = True
+        self._store()
+
+    def _keep(self, network: MODNet) -> None:
         config = self.config
         described = {
             "title": config.title or f"trained from {config.weights}",
@@ -189,7 +266,7 @@ class _Run:
                 {"steps": self._step, "seed": config.seed, "shares": self._material.shares}
             ),
         }
-        weights.save_safetensors(self.kept, config.out / BEST, metadata=described)
+        weights.save_safetensors(network, config.out / BEST, metadata=described)
 
     def _store(self) -> None:
         generators = self._processes.gathered(self._rng.bit_generator.state)
@@ -204,6 +281,9 @@ class _Run:
             "rng": generators,
             "step": self._step,
             "best": self._best,
+            "states": self._states,
+            "finished": self._finished,
+            "reference": dict(self.judge.reference),
             "began": None if self._began is None else asdict(self._began),
             "history": self._history,
         }
@@ -225,10 +305,23 @@ class _Run:
                 f"these are {self._processes.world}; start as many, or remove it."
             )
         self._rng.bit_generator.state = generators[self._processes.rank]
-        self._step, self._best = stored["step"], stored["best"]
+        self._step = stored["step"]
+        best = stored["best"]
+        # Before there were kinds it was the MAD alone.
+        self._best = (0.0, best) if isinstance(best, float) else best and tuple(best)
+        self._states = [(tuple(rank), step) for rank, step in stored.get("states", [])]
+        self._finished = stored.get("finished", False) and self._step >= self.config.steps
+        self._take_reference(stored.get("reference", {}))
         self._history = stored["history"]
         began = stored.get("began")
         self._began = None if began is None else Scores(**began)
+
+    def _take_reference(self, stored: dict[str, dict[str, float]]) -> None:
+        """The reference's scores as they were measured; anew where other items are asked for."""
+        if stored.keys() == {item.name for item in self.judge.items}:
+            self.judge.reference = stored
+        else:
+            self.judge.measure_reference(self._say)
 
 
 def _learning(network: MODNet, config: TrainingConfig) -> list[torch.nn.Parameter]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -29,11 +29,15 @@ class Excerpt:
 
 @dataclass(frozen=True)
 class Scores:
-    """Means over clips, x 1e3 and x 1e2 as in app/evaluation/metrics.py. by_clip: name -> MAD."""
+    """Means over clips, x 1e3 and x 1e2 as in app/evaluation/metrics.py. by_clip: name -> MAD.
+
+    items: of each item of a kind its scores, by KIND/ITEM; without clips the means are theirs.
+    """
 
     mad: float
     dtssd: float
     by_clip: dict[str, float]
+    items: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
 def read_excerpts(folders: Sequence[Path], frames: int) -> Sequence[Excerpt]:

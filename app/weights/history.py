@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Literal
+
+from app.system.text import printable
+
+log = logging.getLogger(__name__)
 
 Kind = Literal["soc", "training"]
 
@@ -50,15 +55,18 @@ def read(metadata: Mapping[str, str]) -> History | None:
     parent = metadata.get("parent")
     if not parent:
         return None
+    told: object = {}
     try:
         told = json.loads(metadata.get("history", "{}"))
-    except ValueError:
-        told = {}
+    # Another's words: whatever is wrong with them (the parser raises ValueError and
+    # RecursionError), the weights are none the worse.
+    except Exception as error:  # noqa: BLE001
+        log.info("the history of the weights is left out: %s", error)
     if not isinstance(told, dict):
         told = {}
     return History(
         kind="soc" if told.get("kind") == "soc" else "training",
-        parent=parent,
+        parent=printable(parent),
         date=_text(told.get("date")),
         frames=_count(told.get("frames")),
         steps=_count(told.get("steps")),
@@ -67,8 +75,11 @@ def read(metadata: Mapping[str, str]) -> History | None:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return printable(value) if isinstance(value, str) else ""
 
 
 def _count(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    """A number of a thousand digits counts nothing, and breaks a list."""
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 10**12:
+        return value
+    return None

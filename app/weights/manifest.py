@@ -11,11 +11,14 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 
 from app import places
 from app.errors import WeightsError
+from app.system.text import printable
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
+
+_LARGEST = 1_000_000  # bytes; ours has 2,000
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$")]
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -111,19 +114,27 @@ def read(path: Path | None = None) -> Manifest:
     path = places.manifest() if path is None else path
     remedy = "it came with the program, so get a fresh copy of it."
     try:
+        if path.stat().st_size > _LARGEST:
+            raise WeightsError(f"The list of weights {path} is too large to be one; {remedy}")
         content: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         manifest = Manifest.model_validate(content)
+    except WeightsError:
+        raise
     except OSError as error:
         raise WeightsError(
             f"The list of weights {path} cannot be read ({error.strerror}); {remedy}"
         ) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise WeightsError(f"The list of weights {path} is broken ({error}); {remedy}") from error
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         raise WeightsError(
             f"The list of weights {path} is broken at {field} ({first['msg']}); {remedy}"
+        ) from error
+    # The parser's contract: a table, or the file is broken. It raises TOMLDecodeError,
+    # UnicodeDecodeError, RecursionError and, for large numbers, ValueError.
+    except Exception as error:
+        raise WeightsError(
+            f"The list of weights {path} is broken ({printable(str(error))}); {remedy}"
         ) from error
     for what in ("name", "file", "sha256"):
         values = [getattr(entry, what) for entry in manifest.weights]

@@ -34,7 +34,7 @@ def find(weights_sha256: str) -> StatisticsFile | None:
         return None
     try:
         return StatisticsFile(found.path, found.sha256, int(found.metadata["pictures"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError):  # not told, or no whole number
         log.warning("%s is left out: it does not say how many pictures it has seen", found.path)
         return None
 

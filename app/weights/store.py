@@ -6,8 +6,9 @@ import contextlib
 import difflib
 import errno
 import hashlib
-import json
+import os
 import shutil
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,10 +24,12 @@ from app.errors import (
     UsageError,
     WeightsCorrupt,
     WeightsError,
+    WeightsForeign,
     WeightsMissing,
 )
 from app.system.files import SHARED_FILE, atomic_file
-from app.weights import history, manifest
+from app.system.text import printable
+from app.weights import header, history, manifest
 from app.weights.history import History
 from app.weights.manifest import Entry
 
@@ -39,7 +42,6 @@ Origin = Literal["released", "own", "imported", "file"]
 State = Literal["present", "missing", "corrupt"]
 
 _CHUNK = 1 << 20
-_HEADER_LIMIT = 100_000_000  # safetensors' own
 
 
 @dataclass(frozen=True)
@@ -89,11 +91,12 @@ def check(entry: Entry, path: Path | None = None) -> None:
     """Raises WeightsMissing or WeightsCorrupt unless the entry's file is there, bit for bit."""
     path = entry.path if path is None else path
     again = f"fetch it again: {entry.fetch_command}"
-    if not path.exists():
+    if not _exists(path):
         raise WeightsMissing(f"{entry.name} is not in {path.parent}; run: {entry.fetch_command}")
     with _readable(path):
-        if path.is_dir():
-            raise WeightsCorrupt(f"{path} is a folder; move it away and {again}")
+        if not path.is_file():
+            what = "is a folder" if path.is_dir() else "is no ordinary file"
+            raise WeightsCorrupt(f"{path} {what}; move it away and {again}")
         size = path.stat().st_size
         if size != entry.bytes:
             what = "truncated" if size < entry.bytes else "too long"
@@ -112,28 +115,28 @@ def read_metadata(path: Path, *, verify: bool = True) -> dict[str, str]:
     not those whose checksum the header holds.
     """
     broken = WeightsCorrupt(f"{path} is truncated or damaged; import or fetch it again.")
+    check_readable(path)
     with _readable(path), path.open("rb") as file:
         size = path.stat().st_size
         length = int.from_bytes(file.read(8), "little")
-        if not 2 <= length <= min(size - 8, _HEADER_LIMIT):
+        if not 2 <= length <= size - 8:
             raise broken
+        if length > header.LONGEST:
+            raise WeightsForeign(
+                f"{path} is not MODNet's: it has {length:,} bytes of names, and at most "
+                f"{header.LONGEST:,} can be MODNet's."
+            )
         try:
-            header = json.loads(file.read(length))
-            metadata = header.pop("__metadata__", {})
-            end = max((int(tensor["data_offsets"][1]) for tensor in header.values()), default=0)
-            if not all(isinstance(value, str) for value in metadata.values()):
-                raise broken
-        except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError):
-            raise broken from None
-        if size != 8 + length + end:
-            raise broken
+            metadata = header.parse(file.read(length), size - 8 - length)
+        except header.HeaderError as error:
+            raise broken from error
         if verify and "data_sha256" in metadata:
             digest = hashlib.sha256()
             while chunk := file.read(_CHUNK):
                 digest.update(chunk)
             if digest.hexdigest() != metadata["data_sha256"]:
                 raise broken
-    return dict(metadata)
+    return metadata
 
 
 def folders() -> Sequence[Path]:
@@ -172,7 +175,8 @@ def resolve(name_or_file: str) -> WeightsFile:
             licence=metadata.get("licence", "unknown"),
             metadata=metadata,
         )
-    path = Path(name_or_file).expanduser()
+    # Not Path.expanduser(), which raises for a ~name that is nobody's.
+    path = Path(os.path.expanduser(name_or_file))
     if not name_or_file or not _exists(path):
         raise WeightsMissing(_unknown(name_or_file))
     return read_file(path)
@@ -183,11 +187,8 @@ def read_file(path: Path) -> WeightsFile:
 
     Raises WeightsMissing, WeightsCorrupt, or WeightsError where the file cannot be read.
     """
-    if not _exists(path):
-        raise WeightsMissing(f"There is no file {path}.")
+    check_readable(path)
     with _readable(path):
-        if path.is_dir():
-            raise WeightsError(f"{path} is a folder, not a file of weights; name the file in it.")
         size = path.stat().st_size
         if size == 0:
             raise WeightsCorrupt(f"{path} is empty; get the file again.")
@@ -200,6 +201,19 @@ def read_file(path: Path) -> WeightsFile:
         if _exists(entry.path) and path.samefile(entry.path):
             check(entry)
     return WeightsFile(path.name, path, sha256, size, "file")
+
+
+def check_readable(path: Path) -> None:
+    """Raises WeightsMissing or WeightsError unless `path` is an ordinary file: reading ends."""
+    with _readable(path):
+        try:
+            mode = path.stat().st_mode
+        except (FileNotFoundError, ValueError) as error:  # ValueError: a NUL byte in the name
+            raise WeightsMissing(f"There is no file {printable(str(path))}.") from error
+        if stat.S_ISDIR(mode):
+            raise WeightsError(f"{path} is a folder, not a file of weights; name the file in it.")
+        if not stat.S_ISREG(mode):
+            raise WeightsError(f"{path} is no ordinary file; copy what it gives into a file first.")
 
 
 def imported_path(name: str) -> Path:
@@ -220,7 +234,7 @@ def status() -> list[Status]:
             check(entry)
         except WeightsMissing:
             state = "missing"
-        except WeightsError as error:
+        except MattecamError as error:
             state, problem = "corrupt", str(error)
         lines.append(
             Status(
@@ -250,16 +264,17 @@ def _status_of_imported(path: Path) -> Status:
     problem = None
     try:
         metadata = read_metadata(path)
-    except WeightsError as error:
+    except MattecamError as error:
         problem = str(error)
     source = metadata.get("source_file")
+    title = metadata.get("title") or (f"imported from {source}" if source else "-")
     return Status(
         name=path.stem,
-        title=metadata.get("title") or (f"imported from {source}" if source else "-"),
+        title=printable(title),
         state="present" if problem is None else "corrupt",
         path=path,
         bytes=_size(path),
-        licence=metadata.get("licence", "unknown"),
+        licence=printable(metadata.get("licence", "unknown")),
         origin=_origin(path),
         default=path.stem == DEFAULT,
         problem=problem,
@@ -385,7 +400,8 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(Path(name).stem if name else "", names, n=1)
     hint = f"Did you mean {near[0]}? " if near else ""
     return (
-        f"There is no file and are no weights called {name!r}. {hint}There are: {', '.join(names)}."
+        f"There is no file and are no weights called {printable(name)!r}. {hint}There are: "
+        f"{', '.join(names)}."
     )
 
 

@@ -1,17 +1,24 @@
 """The benchmark: all contenders really run, at the same network size, and say what they did."""
 
 import json
+import multiprocessing
+import os
+import signal
+import sys
+from collections.abc import Callable
 from dataclasses import replace
+from multiprocessing.connection import Connection
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from app.bench import contender, machine, report
+from app.bench import compare, contender, machine, report
 from app.bench.grid import cells
 from app.bench.job import Job
 from app.chain import ChainSettings
 from app.cli import main
+from app.errors import MattecamError
 from app.pace.ladder import BOXES
 
 QUICK = ["--rounds", "1", "--seconds", "0.1", "--json"]
@@ -159,6 +166,56 @@ def test_the_grid_measures_every_engine_that_is_there() -> None:
     assert {str(one.size) for one in measured} == set(BOXES)
     asked = replace(job, settings=ChainSettings(engine="openvino"))
     assert {one.settings.engine for one, _ in cells(asked)} == {"openvino"}
+
+
+def _fails(connection: Connection) -> None:
+    connection.recv()
+    contender._tell(connection, "naive failed: RuntimeError: no room")
+
+
+def _is_killed(connection: Connection) -> None:
+    connection.recv()
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _is_gone(connection: Connection) -> None:
+    """Before it is asked anything."""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (_fails, "naive failed: RuntimeError: no room"),
+        (_is_killed, "The process that measures naive was ended by SIGKILL"),
+        (_is_gone, "The process that measures naive ended with exit code 0"),
+    ],
+)
+def test_how_a_contender_ended_is_told(body: Callable[[Connection], None], told: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=body, args=(theirs,))
+    process.start()
+    theirs.close()
+    seat = compare._Seat("naive", Job("demo", 4, ChainSettings()), process, ours)
+    if body is _is_gone:
+        process.join()
+    with pytest.raises(MattecamError) as caught:
+        seat.take_turn()
+    seat.close()
+    assert str(caught.value).startswith(told)
+
+
+def test_who_could_not_run_is_in_the_table_the_page_and_nowhere_else() -> None:
+    failed = {"name": "onnxruntime", "mode": "lossless", "feed": "memory", "failure": "It is gone."}
+    runs = [failed, run("mattecam", 60.0)]
+    assert report.row(failed)[0] == "onnxruntime"
+    assert len(report.row(failed)) == len(report.HEAD)
+    assert report.row(failed)[-1] == "not measured: It is gone."
+    assert report.ratios(runs) == []
+    assert "onnxruntime" not in report.plot_svg(runs)
+    written = report.page(machine.describe(), [runs], None, command="bench", plot="plot.svg")
+    assert "not measured: It is gone." in written
 
 
 def test_ratios_are_to_the_others_of_the_same_run() -> None:

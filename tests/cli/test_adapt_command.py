@@ -315,9 +315,12 @@ def test_the_real_thing_at_a_small_size_gives_a_verdict_and_touches_nothing_else
     for index, rgb in enumerate(frames):
         Image.fromarray(rgb).save(clip / f"{index:03d}.png")
     monkeypatch.setattr(adapt_job, "anchors", lambda: ())
+    # Not by the clock: a few steps, and two looks at what came of them.
+    monkeypatch.setattr(adapting, "MOST_STEPS", 18)
+    monkeypatch.setattr(adapting, "_LOOKS", 2)
     before = weights_file.read_bytes()
     out = tmp_path / "me.safetensors"
-    named = (clip, "-o", out, "--weights", weights_file, "--minutes", 0.1)
+    named = (clip, "-o", out, "--weights", weights_file, "--minutes", 60)
     code, said, _ = run(capsys, *named, "--json")
     told = json.loads(said)
     assert code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.devices import kernel
+from tests.devices.kernel import Producer
 from tests.devices.watching import LONG, SIZE, Reader
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,31 +37,43 @@ def camera() -> Iterator[Path]:
 
 
 def show(device: Path, pattern: str, *, clock: bool = True) -> None:
-    """clock: whether the time is written into the picture, without which it stands still."""
+    """clock: whether a line tells the time in the picture, without which it stands still."""
     kernel.set_control(device, _PATTERN, _PATTERNS[pattern])
-    kernel.set_control(device, _TEXT, 0 if clock else 2)
+    kernel.set_control(device, _TEXT, 1 if clock else 2)
 
 
 @pytest.fixture
-def loopback() -> Iterator[Path]:
-    """An empty v4l2loopback device, as call programs need it."""
-    kernel.load("v4l2loopback", exclusive_caps=1, card_label="Mattecam", video_nr=42)
-    yield LOOPBACK
+def load_loopback() -> Iterator[Callable[..., None]]:
+    """Loads v4l2loopback with parameters; it is unloaded in the end."""
+    yield lambda **parameters: kernel.load("v4l2loopback", **parameters)
     kernel.unload("v4l2loopback")
 
 
 @pytest.fixture
-def read_device() -> Iterator[Callable[..., Reader]]:
+def loopback(load_loopback: Callable[..., None]) -> Path:
+    """An empty v4l2loopback device, as call programs need it."""
+    load_loopback(exclusive_caps=1, card_label="Mattecam", video_nr=42)
+    return LOOPBACK
+
+
+@pytest.fixture
+def produce(load_loopback: Callable[..., None]) -> Iterator[Callable[..., Producer]]:
+    """Starts other programs that write to a device, and ends them."""
+    with contextlib.ExitStack() as stack:
+        yield lambda *arguments: stack.enter_context(Producer(*arguments))
+
+
+@pytest.fixture
+def read_device(load_loopback: Callable[..., None]) -> Iterator[Callable[..., Reader]]:
     """Starts readers, and ends them."""
-    made: list[Reader] = []
+    with contextlib.ExitStack() as stack:
 
-    def read(device: Path, size: tuple[int, int] = SIZE, *options: str) -> Reader:
-        made.append(Reader(device, size, *options))
-        return made[-1]
+        def read(device: Path, size: tuple[int, int] = SIZE, *options: str) -> Reader:
+            reader = Reader(device, size, *options)
+            stack.callback(reader.close)
+            return reader
 
-    yield read
-    for reader in made:
-        reader.close()
+        yield read
 
 
 def run_program(*command: str, user: str | None = None) -> subprocess.CompletedProcess[str]:

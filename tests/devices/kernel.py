@@ -85,7 +85,7 @@ def loopback_has_one_reader() -> bool:
     "v4l2loopback driver version 0.12.7 loaded", the kernel's log says.
     """
     log = subprocess.run(["dmesg"], capture_output=True, text=True, check=True).stdout
-    versions = re.findall(r"v4l2loopback driver version (\d+)\.(\d+)", log)
+    versions = re.findall(r"v4l2-?loopback driver version (\d+)\.(\d+)", log)
     return tuple(int(part) for part in versions[-1]) >= (0, 13)
 
 
@@ -156,7 +156,16 @@ class Producer:
         os.write(self._descriptor, data)
 
     def close(self) -> None:
-        os.close(self._descriptor)
+        """May be called twice."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __enter__(self) -> Producer:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 def _run(*command: str) -> None:

@@ -261,7 +261,7 @@ class Machine:
             *("-nodefaults", "-no-user-config", "-no-reboot"),
             *("-display", "none", "-serial", "stdio"),
             *("-kernel", str(self._home / "kernel"), "-initrd", str(self._home / "initrd")),
-            *("-append", "console=ttyS0 quiet panic=-1 rdinit=/init"),
+            *("-append", "console=ttyS0 quiet loglevel=1 panic=-1 rdinit=/init"),
             *("-device", "virtio-rng-pci"),
             *("-virtfs", f"local,path=/,{mount}host,readonly=on,multidevs=remap"),
             *("-virtfs", f"local,path={shared},{mount}shared"),

@@ -200,15 +200,16 @@ def test_without_rights_the_remedy_is_told_everywhere(camera: Path) -> None:
         assert str(camera) in told
 
 
-def test_a_device_without_a_format_that_we_know_says_so(loopback: Path) -> None:
+def test_a_device_without_a_format_that_we_know_says_so(
+    loopback: Path, produce: Callable[..., kernel.Producer]
+) -> None:
     # A depth camera, a thermal camera and a hardware encoder are such.
-    other = kernel.Producer(loopback, "RGBP", SIZE, SIZE[0] * SIZE[1] * 2)
+    other = produce(loopback, "RGBP", SIZE, SIZE[0] * SIZE[1] * 2)
     other.write()
     opened = Camera(Camera.Options(device=str(loopback)))
     with pytest.raises(SourceLost, match="RGBP"):
         opened.open()
     opened.close()
-    other.close()
 
 
 def _live() -> list[str]:

@@ -19,6 +19,8 @@ from tests.devices.conftest import ROOT, run_program, show
 from tests.devices.watching import CARD, LONG, SIZE, OnAir, Reader, Seen, is_near
 
 Read = Callable[..., Reader]
+Produce = Callable[..., kernel.Producer]
+Load = Callable[..., None]
 
 SOURCE = "camera,size=320x180,fps=10"
 
@@ -112,75 +114,61 @@ def test_another_size_is_refused_while_a_reader_holds_the_old_one_and_taken_afte
         failure = live.wait_for_failure("refuses 160x90")
         assert failure.retried
         reader.close()
-        larger = read_device(loopback, (160, 90)) if live.opens_again() else None
-        assert larger is not None
-        larger.wait_for(Seen.PERSON, 2)
+        live.wait_until_open()
+        read_device(loopback, (160, 90)).wait_for(Seen.PERSON, 2)
 
 
 def test_a_device_that_another_program_feeds_is_said_and_taken_when_it_is_free(
-    camera: Path, loopback: Path, read_device: Read
+    camera: Path, loopback: Path, produce: Produce, read_device: Read
 ) -> None:
-    other = kernel.Producer(loopback, "YUYV", SIZE, SIZE[0] * SIZE[1] * 2)
+    other = produce(loopback, "YUYV", SIZE, SIZE[0] * SIZE[1] * 2)
     other.write()
     with OnAir(SOURCE, f"virtual-camera:{loopback}") as live:
         failure = live.wait_for_failure(str(loopback))
         assert "another program feeds it" in str(failure)
         other.write()
         other.close()
-        assert live.opens_again()
+        live.wait_until_open()
         read_device(loopback).wait_for(Seen.PERSON, 2)
 
 
 @pytest.mark.parametrize("exclusive", [0, 1])
 def test_without_exclusive_caps_too_two_programs_do_not_feed_one_device(
-    camera: Path, exclusive: int
+    camera: Path, load_loopback: Load, produce: Produce, exclusive: int
 ) -> None:
-    kernel.load("v4l2loopback", exclusive_caps=exclusive, card_label="Mattecam", video_nr=42)
-    device = Path("/dev/video42")
-    try:
-        other = kernel.Producer(device, "YUYV", SIZE, SIZE[0] * SIZE[1] * 2)
-        other.write()
-        with OnAir(SOURCE, "virtual-camera") as live:
-            live.wait_for_failure("close the program that feeds it")
-            assert not live.pipeline.info.outputs
-        other.close()
-    finally:
-        kernel.unload("v4l2loopback")
+    load_loopback(exclusive_caps=exclusive, card_label="Mattecam", video_nr=42)
+    produce(Path("/dev/video42"), "YUYV", SIZE, SIZE[0] * SIZE[1] * 2).write()
+    with OnAir(SOURCE, "virtual-camera") as live:
+        live.wait_for_failure("refuses" if exclusive == 0 else "feeds it. Close that program")
+        assert not live.pipeline.info.outputs
 
 
-def test_the_first_free_device_is_taken(camera: Path, read_device: Read) -> None:
-    kernel.load("v4l2loopback", exclusive_caps="1,1", devices=2, video_nr="42,43")
-    try:
-        other = kernel.Producer(Path("/dev/video42"), "YUYV", SIZE, SIZE[0] * SIZE[1] * 2)
-        other.write()
-        with OnAir(SOURCE, "virtual-camera") as live:
-            live.wait_for_state(State.RUNNING)
-            live.wait_for(lambda: bool(live.pipeline.info.outputs))
-            assert "/dev/video43" in str(live.pipeline.info.outputs)
-            reader = read_device(Path("/dev/video43"))
-            reader.wait_for(Seen.PERSON, 2)
-            reader.close()
-        other.close()
-    finally:
-        kernel.unload("v4l2loopback")
+def test_the_first_free_device_is_taken(
+    camera: Path, load_loopback: Load, produce: Produce, read_device: Read
+) -> None:
+    load_loopback(exclusive_caps="1,1", devices=2, video_nr="42,43")
+    produce(Path("/dev/video42"), "YUYV", SIZE, SIZE[0] * SIZE[1] * 2).write()
+    with OnAir(SOURCE, "virtual-camera") as live:
+        live.wait_for_state(State.RUNNING)
+        live.wait_until_open()
+        assert "/dev/video43" in str(live.pipeline.info.outputs)
+        read_device(Path("/dev/video43")).wait_for(Seen.PERSON, 2)
 
 
 def test_a_module_that_is_loaded_again_between_two_runs_is_found(
-    camera: Path, read_device: Read
+    camera: Path, load_loopback: Load, read_device: Read
 ) -> None:
     for number in (42, 44):
-        kernel.load("v4l2loopback", exclusive_caps=1, video_nr=number)
-        try:
-            with OnAir(SOURCE, "virtual-camera") as live:
-                live.wait_for_state(State.RUNNING)
-                reader = read_device(Path(f"/dev/video{number}"))
-                reader.wait_for(Seen.PERSON, 1)
-                reader.close()
-                # The kernel itself keeps it while it is on air.
-                with pytest.raises(RuntimeError, match="in use"):
-                    kernel.unload("v4l2loopback")
-        finally:
-            kernel.unload("v4l2loopback")
+        load_loopback(exclusive_caps=1, video_nr=number)
+        with OnAir(SOURCE, "virtual-camera") as live:
+            live.wait_for_state(State.RUNNING)
+            reader = read_device(Path(f"/dev/video{number}"))
+            reader.wait_for(Seen.PERSON, 1)
+            reader.close()
+            # The kernel itself keeps it while it is on air.
+            with pytest.raises(RuntimeError, match="in use"):
+                kernel.unload("v4l2loopback")
+        kernel.unload("v4l2loopback")
 
 
 def test_without_a_device_the_run_says_what_to_do(camera: Path) -> None:
@@ -213,8 +201,8 @@ def test_every_way_to_hide_is_a_card_and_never_the_room(
     camera: Path, loopback: Path, read_device: Read
 ) -> None:
     with OnAir(SOURCE, f"virtual-camera:{loopback}") as live:
-        reader = read_device(loopback) if live.opens_again() else None
-        assert reader is not None
+        live.wait_until_open()
+        reader = read_device(loopback)
         reader.wait_for(Seen.PERSON)
         pipeline = live.pipeline
         pipeline.pause()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -54,10 +54,12 @@ def test_a_webcam_that_gives_nothing_is_said_to_and_tried_again(webcam: Webcam) 
         live.wait_for_failure("o camera is connected")
 
 
-def test_mjpg_is_decoded_and_a_damaged_picture_costs_only_itself(loopback: Path) -> None:
+def test_mjpg_is_decoded_and_a_damaged_picture_costs_only_itself(
+    loopback: Path, produce: Callable[..., kernel.Producer]
+) -> None:
     red = np.full((SIZE[1], SIZE[0], 3), (0, 0, 255), np.uint8)
     whole = cv2.imencode(".jpg", red)[1].tobytes()
-    producer = kernel.Producer(loopback, "MJPG", SIZE, SIZE[0] * SIZE[1] * 2)
+    producer = produce(loopback, "MJPG", SIZE, SIZE[0] * SIZE[1] * 2)
     producer.put(whole)
     seen: list[bool] = []
     with OnAir(f"camera:{loopback}", "null") as live:
@@ -73,4 +75,3 @@ def test_mjpg_is_decoded_and_a_damaged_picture_costs_only_itself(loopback: Path)
 
         assert kernel.becomes(comes, LONG), live.sentences
     assert sum(seen) >= len(seen) // 2
-    producer.close()

@@ -118,6 +118,7 @@ class Reader:
         return err.read().decode(errors="replace")
 
     def close(self) -> None:
+        """May be called twice."""
         self.process.terminate()
         self.process.wait(LONG)
         self._thread.join(LONG)
@@ -182,9 +183,10 @@ class OnAir:
         self.wait_for(lambda: bool(self.states) and self.states[-1] in {state, *final})
         assert self.states[-1] is state, (self.states, self.sentences)
 
-    def opens_again(self) -> bool:
-        """Whether an output is open, or becomes so."""
-        return becomes(lambda: bool(self.pipeline.info.outputs), LONG)
+    def wait_until_open(self) -> None:
+        """Until an output is open."""
+        opened = becomes(lambda: bool(self.pipeline.info.outputs), LONG)
+        assert opened, (self.states, self.sentences)
 
     def wait_for_failure(self, words: str) -> Failure:
         def found() -> list[Failure]:

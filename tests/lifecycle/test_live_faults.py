@@ -128,6 +128,28 @@ def test_a_read_that_never_returns_is_told_left_behind_and_named(make_rig: MakeR
     assert rig.heard.states[-1] is State.STOPPED
 
 
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("camera", "The camera has given no picture for some seconds. If it does not come back"),
+        (
+            "screen:1",
+            "The screen has given no picture for some seconds. It may be locked or asleep",
+        ),
+        ("demo", "The demo clip has given no picture for some seconds. The computer is busy"),
+        ("one", "The file has given no picture for some seconds. Its drive or network may be slow"),
+    ],
+)
+def test_a_source_that_falls_silent_says_so_in_its_own_words(
+    make_rig: MakeRig, spec: str, said: str
+) -> None:
+    rig = make_rig(source=spec)
+    rig.sources[spec] = rig.source
+    rig.run()
+    rig.source.interval = 0.0
+    assert str(rig.heard.failure("source")).startswith(said)
+
+
 def test_a_late_read_of_a_source_that_was_replaced_changes_nothing(
     make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -331,7 +331,9 @@ def test_the_reader_agrees_with_the_onnx_package(network: MODNet, weights_file: 
     assert [node.op_type for node in read.nodes] == [node.op_type for node in model.graph.node]
     assert [list(node.inputs) for node in read.nodes] == [list(n.input) for n in model.graph.node]
     floats = [i for i in model.graph.initializer if i.data_type == onnx.TensorProto.FLOAT]
-    assert list(read.initializers) == [initializer.name for initializer in floats]
+    constants = {n.output[0] for n in model.graph.node if n.op_type in ("Constant", "Identity")}
+    names = [name for name in read.initializers if name not in constants]
+    assert names == [initializer.name for initializer in floats]
     for initializer in floats:
         expected = numpy_helper.to_array(initializer)
         np.testing.assert_array_equal(read.initializers[initializer.name], expected)
@@ -389,13 +391,46 @@ def test_an_onnx_file_of_another_network_is_foreign(tmp_path: Path) -> None:
         weights.load(path)
 
 
-def test_an_onnx_file_with_its_tensors_elsewhere_is_refused(
+def test_an_onnx_file_takes_its_tensors_from_the_file_beside_it(
     network: MODNet, tmp_path: Path
 ) -> None:
     path = tmp_path / "outside.onnx"
     onnx.save(onnx_of(network), str(path), save_as_external_data=True, location="outside.bin")
-    with pytest.raises(WeightsCorrupt, match="another file"):
+    assert (alpha_of(weights.load(path).network) - alpha_of(network)).abs().max() < 1e-3
+    (tmp_path / "outside.bin").write_bytes(b"short")
+    with pytest.raises(WeightsCorrupt, match=r"outside\.bin.* truncated"):
         weights.load(path)
+    (tmp_path / "outside.bin").unlink()
+    with pytest.raises(WeightsMissing, match=r"outside\.bin, which is not beside it; put it there"):
+        weights.load(path)
+
+
+@pytest.mark.parametrize("location", ["../secret", "/etc/passwd", "a/b", "..", "", "a\\b"])
+def test_an_onnx_file_reads_no_file_elsewhere(
+    network: MODNet, tmp_path: Path, location: str
+) -> None:
+    model = onnx_of(network)
+    tensor = model.graph.initializer[0]
+    tensor.ClearField("raw_data")
+    tensor.data_location = onnx.TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value=location)
+    (tmp_path / "own.onnx").write_bytes(model.SerializeToString())
+    with pytest.raises(WeightsCorrupt, match="lies in another folder"):
+        weights.load(tmp_path / "own.onnx")
+
+
+def test_an_onnx_file_may_hold_its_tensors_in_constant_nodes(
+    network: MODNet, tmp_path: Path
+) -> None:
+    model = onnx_of(network)
+    constants = [
+        helper.make_node("Constant", [], [tensor.name], value=tensor)
+        for tensor in model.graph.initializer
+    ]
+    graph = helper.make_graph([*constants, *model.graph.node], "modnet", [], [], [])
+    (tmp_path / "own.onnx").write_bytes(helper.make_model(graph).SerializeToString())
+    loaded = weights.load(tmp_path / "own.onnx")
+    assert (alpha_of(loaded.network) - alpha_of(network)).abs().max() < 1e-3
 
 
 # -- what is refused -----------------------------------------------------------------------------
@@ -598,7 +633,7 @@ def test_an_ordinary_zip_is_no_checkpoint(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_or_is_a_folder_ends_in_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(WeightsMissing, match="There is no file"):
         weights.load(tmp_path / "none.ckpt")
-    with pytest.raises(WeightsError, match="cannot be read"):
+    with pytest.raises(WeightsError, match="is a folder"):
         weights.load(tmp_path)
 
 

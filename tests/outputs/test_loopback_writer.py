@@ -42,6 +42,7 @@ class Kernel:
         self.caps: dict[str, int] = {}
         self.driver = "v4l2 loopback"
         self.agrees: tuple[int, int, str] | None = None
+        self.becomes_free = False  # when a writer makes itself known
         self.refuses: dict[int, int] = {}
         self.asked: list[int] = []
         self.rate: tuple[int, int] | None = None
@@ -70,6 +71,10 @@ class Kernel:
             width, height, letters = self.agrees
             argument.pix.width, argument.pix.height = width, height
             argument.pix.pixelformat = int.from_bytes(letters.encode(), "little")
+        elif request == v4l2.STREAMON and self.becomes_free:
+            self.caps = dict.fromkeys(self.caps, OUTPUT)
+            # Its buffers have no size yet.
+            raise OSError(errno.EINVAL, "Invalid argument")
         elif request == v4l2.S_PARM:
             self.rate = argument.numerator, argument.denominator
         return 0
@@ -135,9 +140,22 @@ def test_the_first_device_that_nobody_feeds_is_taken(kernel: Kernel) -> None:
     writer.close()
 
 
-def test_a_device_that_an_older_program_left_without_capabilities_is_taken(kernel: Kernel) -> None:
-    kernel.add(7, caps=0)
-    kernel.open().close()
+def test_a_device_that_an_older_program_left_without_capabilities_is_made_an_output_again(
+    kernel: Kernel,
+) -> None:
+    node = kernel.add(7, caps=0)
+    kernel.becomes_free = True
+    writer = kernel.open()
+    writer.write(picture())
+    writer.close()
+    assert len(node.read_bytes()) == BYTES
+
+
+def test_a_device_that_stays_without_capabilities_is_refused_and_closed(kernel: Kernel) -> None:
+    node = kernel.add(7, caps=0)
+    with pytest.raises(OutputLost, match="takes no pictures now"):
+        kernel.open(node)
+    assert not v4l2.programs_with(node)
 
 
 def test_a_device_that_another_program_feeds_is_said_with_its_name(kernel: Kernel) -> None:

@@ -1,5 +1,6 @@
 """Files played as if they were a camera."""
 
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -117,3 +118,24 @@ def test_a_file_that_is_no_video_is_an_error_for_good(tmp_path: Path) -> None:
     with pytest.raises(InputError):
         source.open()
     source.close()
+
+
+def test_a_file_that_disappears_says_so_in_a_files_words(folder: Path) -> None:
+    clip = folder / "clip.mp4"
+    shutil.copy(places.assets() / "demo.mp4", clip)
+    source = create_live_source(f"file:{clip}")
+    source.open()
+    assert source.read() is not None
+    clip.rename(folder / "elsewhere.mp4")
+    source._frames = iter(())  # type: ignore[attr-defined]  # the loop's end
+    with pytest.raises(InputError, match=r"clip\.mp4 is no longer there; put it back, or choose"):
+        source.read()
+    source.close()
+
+
+def test_only_a_camera_speaks_of_its_plug() -> None:
+    for entry in live_sources.entries():
+        silence = entry.factory.silence
+        assert silence is not LiveSource.silence, entry.name
+        assert ("plug" in silence.remedy) == (entry.name == "camera")
+        assert entry.name.partition(" ")[0] in silence.sentence.lower()

@@ -79,6 +79,13 @@ def test_a_grey_profile_counts(tmp_path, mode):
     assert np.abs(read_picture(path).astype(int) - 188).max() <= 1
 
 
+@pytest.mark.parametrize("suffix", ["avif", "webp"])
+def test_a_grey_profile_counts_where_grey_is_decoded_to_rgb(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    Image.new("L", (16, 16), 128).save(path, icc_profile=grey_profile(1.0), quality=100)
+    assert np.abs(read_picture(path).astype(int) - 188).max() <= 2
+
+
 @pytest.mark.parametrize(
     ("mode", "profile"),
     [

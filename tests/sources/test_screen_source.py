@@ -75,12 +75,28 @@ def test_a_monitor_that_is_not_there_is_named() -> None:
         screen(Grabber(), monitor=2).open()
 
 
-def test_without_a_display_a_sentence_says_so() -> None:
+@pytest.mark.parametrize(
+    ("system", "wayland", "said"),
+    [
+        ("linux", True, "Under Wayland choose a session with Xorg"),
+        ("linux", False, "a session with Xorg on this computer; choose a camera"),
+        ("darwin", False, "Screen Recording"),
+        ("win32", False, "unlock it"),
+    ],
+)
+def test_a_screen_that_is_refused_says_so_in_the_systems_words(
+    monkeypatch: pytest.MonkeyPatch, system: str, wayland: bool, said: str
+) -> None:
     def refuse() -> Grabber:
         raise OSError("Unable to open display")
 
+    monkeypatch.setattr("sys.platform", system)
+    monkeypatch.delenv("XDG_SESSION_TYPE", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    if wayland:
+        monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     source = Screen(Screen.Options(), open_grabber=refuse)
-    with pytest.raises(InputError, match=r"cannot be taken here.*Wayland"):
+    with pytest.raises(InputError, match=f"cannot be taken here.*{said}"):
         source.open()
 
 

@@ -44,14 +44,13 @@ def test_only_the_user_enters_it_whatever_the_umask_is() -> None:
 def test_it_goes_when_the_body_raises() -> None:
     made: list[Path] = []
 
-    def interrupted() -> None:
+    def work() -> None:
         with temporary_folder("evaluate") as folder:
             made.append(folder)
-            (folder / "picture.png").write_bytes(b"x")
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        interrupted()
+        work()
     assert not made[0].exists()
 
 

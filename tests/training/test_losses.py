@@ -126,3 +126,46 @@ def test_no_loss_is_negative_and_a_perfect_prediction_costs_nothing(a: float, b:
     right = Prediction(full(b, size=(2, 2)), full(b), full(b))
     perfect = losses.supervised_loss(right, full(b), band, full(1, channels=3)).total
     assert float(perfect) == pytest.approx(0, abs=1e-12)
+
+
+def test_with_full_evidence_the_loss_is_the_supervised_one() -> None:
+    torch.manual_seed(1)
+    matte, detail, alpha = (torch.rand((2, 1, 32, 32), dtype=torch.float64) for _ in "abc")
+    prediction = Prediction(torch.rand((2, 1, 2, 2), dtype=torch.float64), detail, matte)
+    band, rgb = losses.unknown_band(alpha, 2), torch.rand((2, 3, 32, 32), dtype=torch.float64)
+    ones = torch.ones((2, 2, 32, 32), dtype=torch.float64)
+    expected = losses.supervised_loss(prediction, alpha, band, rgb)
+    found = losses.evidence_loss(prediction, alpha, ones, band, rgb)
+    assert torch.allclose(torch.stack(found), torch.stack(expected))
+
+
+def test_without_evidence_at_the_edge_s_learns_and_f_and_d_do_not() -> None:
+    semantic = full(0.5, size=(2, 2)).requires_grad_()
+    matte, detail = (full(0.5).requires_grad_() for _ in "ab")
+    evidence = torch.cat([full(1), full(0)], dim=1)
+    prediction = Prediction(semantic, detail, matte)
+    losses.evidence_loss(
+        prediction, halves(), evidence, full(1), full(1, channels=3)
+    ).total.backward()
+    assert semantic.grad is not None
+    assert semantic.grad.abs().sum() > 0
+    for part in (matte, detail):
+        assert part.grad is None or not part.grad.any()
+
+
+def test_the_temporal_loss_counts_changes_that_the_truth_does_not_make() -> None:
+    true = torch.cat([full(0.2), full(0.6), full(0.6)])
+    everywhere = torch.ones_like(true)
+    # A constant error is no flicker, and a change that the truth makes costs nothing.
+    assert float(losses.temporal_loss(true + 0.1, true, everywhere, 3)) == pytest.approx(0)
+    flickers = true.clone()
+    flickers[1] += 0.3
+    # Away by 0.3 and back: two changes of two, each 0.09.
+    assert float(losses.temporal_loss(flickers, true, everywhere, 3)) == pytest.approx(0.09)
+    assert float(losses.temporal_loss(flickers, true, 0 * everywhere, 3)) == 0
+    assert float(losses.temporal_loss(flickers, true, everywhere, 1)) == 0
+
+
+def test_sequences_of_a_batch_do_not_touch_each_other() -> None:
+    true = torch.cat([full(0.0), full(0.0), full(1.0), full(1.0)])
+    assert float(losses.temporal_loss(0 * true, true, torch.ones_like(true), 2)) == 0

@@ -12,6 +12,8 @@ from app.cli import main
 from app.training import config
 from tests.training.runs import SUPERVISED, random_weights, written
 
+STILLS = '[[mix.people]]\nkind = "stills"\nfolder = "p"\n'
+
 
 @pytest.mark.parametrize(
     ("text", "code", "said"),
@@ -23,8 +25,14 @@ from tests.training.runs import SUPERVISED, random_weights, written
         ('out = "x"\nsizes = [[500, 288]]\n[soc]\n', 2, "sizes.0.0: Input should be a multiple"),
         ('out = "x"\nsizes = []\n[soc]\n', 2, "sizes: "),
         ('out = "x"\n[soc]\nshare = 0\n', 2, "every share is 0"),
-        ('out = "x"\nweights = "none"\n[soc]\n', 2, "only [supervised] teaches"),
+        ('out = "x"\nweights = "none"\n[soc]\n', 2, "[mix] and [looks] teach"),
         ('out = "x"\nbackbone = "y"\n[soc]\n', 2, 'backbone is for weights = "none"'),
+        ('out = "x"\n[mix]\npeople = []\n', 2, "mix.people: "),
+        (f'out = "x"\n[mix]\nframes = [1, 4]\n{STILLS}', 2, "the least and the most"),
+        (f'out = "x"\n[mix]\n{STILLS}', 2, "name some in mix.rooms"),
+        (f'out = "x"\n[mix]\nnobody = 0.9\n{STILLS}', 2, "add up to more than 1"),
+        ('out = "x"\n[looks]\nonly = "("\n', 2, "'(' is not a regular expression"),
+        ('out = "x"\n[looks]\nplaces = ["nowhere.mp4"]\n', 1, "nowhere.mp4"),
         ('out = "x"\n[soc]\nclips = ["nowhere.mp4"]\n', 1, "nowhere.mp4"),
         ('out = "x"\nweights = "nobody"\n[supervised]\npairs = ["p"]\n', 1, "p is not there"),
         ('out = "x"\nprecision = "float16"\ndevice = "cpu"\n[soc]\n', 2, "is for CUDA"),
@@ -142,8 +150,10 @@ RECIPES = Path(__file__).resolve().parents[2] / "docs/recipes"
 @pytest.mark.parametrize("path", sorted(RECIPES.glob("*.toml")), ids=lambda path: path.name)
 def test_the_recipes_of_the_documentation_are_configurations(path: Path) -> None:
     told = config.read(path)
-    assert told.supervised is not None
     assert told.validation is not None
+    rooms = told.supervised.rooms if told.supervised is not None else ()
+    rooms += told.mix.rooms if told.mix is not None else ()
+    assert rooms
     # What comes with the program lies where they say.
-    ours = [room for room in told.supervised.rooms if "assets" in room.parts]
+    ours = [room for room in rooms if "assets" in room.parts]
     assert all(room.is_dir() for room in ours)

@@ -6,6 +6,7 @@ import contextlib
 import errno
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import places
-from app.errors import DiskFull, MattecamError, OutputError, WeightsCorrupt, WeightsMissing
+from app.errors import (
+    DiskFull,
+    MattecamError,
+    OutputError,
+    WeightsCorrupt,
+    WeightsError,
+    WeightsMissing,
+)
 from app.weights import store
 
 CONTENT = b"mattecam " * 1000
@@ -243,3 +251,37 @@ def test_a_write_that_fails_leaves_what_was_there(folder: Path) -> None:
         attempt(errno.EROFS)
     assert target.read_bytes() == b"old"
     assert list(folder.iterdir()) == [target]
+
+
+def test_one_bad_file_does_not_hide_the_others(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "empty.safetensors").touch()
+    (folder / "folder.safetensors").mkdir()
+    (folder / "gone.safetensors").symlink_to(folder / "nowhere")
+    nested = b'{"a":' + b"[" * 50_000
+    (folder / "nested.safetensors").write_bytes(len(nested).to_bytes(8, "little") + nested)
+    names = ["empty", "folder", "gone", "nested", "undecodable-\udcff"]
+    if hasattr(os, "mkfifo"):
+        os.mkfifo(folder / "pipe.safetensors")
+        names.append("pipe")
+    (folder / os.fsdecode(b"undecodable-\xff.safetensors")).write_bytes(b"x")
+    good = b'{"__metadata__": {"title": "Good"}}'
+    (folder / "good.safetensors").write_bytes(len(good).to_bytes(8, "little") + good)
+    states = {line.name: line.state for line in store.status()}
+    for name in names:
+        assert states[name] == "corrupt"
+    assert states["good"] == "present"
+
+
+@pytest.mark.parametrize(
+    "name", ["~nobody-there", "a\0b", "x" * 300, "\ud800", "", "~", "/dev/null"]
+)
+def test_a_name_that_cannot_be_a_file_ends_in_a_sentence(folder: Path, name: str) -> None:
+    with pytest.raises(MattecamError):
+        store.resolve(name)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no endless file here")
+def test_what_never_ends_is_not_read(folder: Path) -> None:
+    with pytest.raises(WeightsError, match="no ordinary file"):
+        store.read_file(Path("/dev/zero"))
