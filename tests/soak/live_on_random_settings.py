@@ -69,7 +69,7 @@ class Choices:
             "skip_unchanged": [True, False],
             "size_follows_subject": [True, False],
             "source": ["demo", demo, f"file:{demo}"],
-            "outputs": [("null",), ("null", "memory"), ("memory",)],
+            "outputs": [("null",), ("null", "memory:4"), ("memory:4",)],
             "output_size": [(1280, 720), (640, 360)],
             "output_rate": [30.0, 15.0],
             "mirror_output": [True, False],
