@@ -252,7 +252,7 @@ class LivePipeline:
             self._open_network()
             self._start_capture()
 
-    def stop(self, timeout: float = 5.0) -> tuple[str, ...]:
+    def stop(self, timeout: float = 3.0) -> tuple[str, ...]:
         """Ends everything within `timeout` seconds; gives the names of threads left behind.
 
         A thread is left behind where a driver's call does not return; it ends when that does. May

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -63,6 +64,9 @@ if TYPE_CHECKING:
     from app.stats import Snapshot
 
 log = logging.getLogger(__name__)
+
+# Seconds after which the process is left, whatever a thread waits for.
+_ENDING = 4.0
 
 _SAVE_AFTER = 400  # milliseconds of quiet
 
@@ -333,11 +337,12 @@ class MainWindow(QMainWindow):
         self.recording.end()
         self.adapting.end()
         self.cameras.end()
+        until = time.monotonic() + _ENDING
         left = self._bridge.stop()
         if left:
             log.warning("threads that did not end: %s", ", ".join(left))
-        self.intake.thumbnails.wait(2.0)
-        self.weights.wait(2.0)
+        for job in (self.intake.thumbnails, self.weights):
+            job.wait(max(0.0, until - time.monotonic()))
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802
         self.actions_.full_screen.setChecked(False)

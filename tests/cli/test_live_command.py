@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 import pytest
 
-from app.cli import main
+from app.cli import live, main
 from app.engines.null import NullEngine
 from app.errors import SourceLost
 from app.frames import Composite
@@ -67,8 +67,8 @@ def test_with_json_one_object_tells_what_ran(
     assert code == 0, err
     (line,) = out.splitlines()
     told: dict[str, Any] = json.loads(line)
-    assert 0 < told["fps_in"] <= 27
-    assert 0 < told["fps_out"] <= 27
+    assert told["fps_in"] > 0
+    assert told["fps_out"] > 0
     assert set(told["latency_ms"]) == {"p50", "p95"}
     assert told["latency_ms"]["p50"] > 0
     assert told["engine"] == "null"
@@ -125,8 +125,15 @@ def test_a_camera_that_never_came_is_no_success(
     def fail(self: Demo) -> None:
         raise SourceLost("It is not plugged in.")
 
+    failed = live._Run.failed
+
+    def failed_and_over(self: live._Run, *told: Any) -> None:
+        failed(self, *told)
+        self.over.set()
+
     monkeypatch.setattr(Demo, "open", fail)
-    assert run("--source", "demo", "--output", "null", "--seconds", "0.3", "--json") == 1
+    monkeypatch.setattr(live._Run, "failed", failed_and_over)
+    assert run("--source", "demo", "--output", "null", "--json") == 1
     out, err = capsys.readouterr()
     assert err.count("It is not plugged in.") == 1
     assert json.loads(out)["fps_in"] == 0
@@ -162,7 +169,7 @@ def test_being_told_to_end_is_a_success(picture: str, tmp_path: Path, number: in
         while process.poll() is None and not (clip.exists() and clip.stat().st_size > 2000):
             patience.wait(0.05)  # another process's file: there is nothing to be woken by
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     told = json.loads(out)
     assert told["settings"]["source"] == picture
@@ -170,11 +177,12 @@ def test_being_told_to_end_is_a_success(picture: str, tmp_path: Path, number: in
     assert "Traceback" not in err
 
 
+@pytest.mark.usefixtures("ended_by_the_user")
 def test_a_background_that_cannot_be_opened_is_told_and_the_room_is_blurred(
     picture: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gone = tmp_path / "gone.jpg"
-    arguments = ("--source", picture, "--output", "null", "--seconds", "0.5")
+    arguments = ("--source", picture, "--output", "null")
     assert run(*arguments, "--background", f"image:{gone}") == 0
     said = capsys.readouterr().err
     assert "gone.jpg" in said

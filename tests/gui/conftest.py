@@ -21,7 +21,7 @@ from app.gui.theme import Theme
 from app.settings import LiveSettings, live_settings_file
 from app.sources.devices import CameraInfo
 
-LONG = 20_000  # milliseconds that nothing here should ever take
+LONG = 120_000  # milliseconds that nothing here should ever take
 
 
 class ScriptedWatch:

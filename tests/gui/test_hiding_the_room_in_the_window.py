@@ -13,7 +13,7 @@ from app.gui import profiles
 from app.gui.main_window import MainWindow
 from app.settings import LiveSettings
 
-LONG = 20_000
+LONG = 120_000
 Open = Callable[..., MainWindow]
 Save = Callable[..., None]
 

@@ -16,7 +16,7 @@ from app.errors import InputError
 from app.gui.log_file import close_log, log_path, open_log
 from app.gui.main_window import MainWindow
 
-LONG = 20_000
+LONG = 120_000
 SECRET = "Holiday with Ann"
 Open = Callable[..., MainWindow]
 

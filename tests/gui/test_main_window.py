@@ -45,7 +45,7 @@ from app.settings import LiveSettings, live_settings_file
 from app.sources.devices import CameraInfo
 from app.weights import fetch
 
-LONG = 20_000
+LONG = 120_000
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 Open = Callable[..., MainWindow]

@@ -30,7 +30,7 @@ from app.gui.options_form import Choice, File
 from app.gui.plain import Label, PlainToolTips, plain_tip, words_of
 from app.sources.devices import CameraInfo
 
-LONG = 20_000
+LONG = 120_000
 GUI = Path(__file__).resolve().parents[2] / "app/gui"
 # A file's name on every system but Windows: what Qt would take for a picture, and an `&`.
 HOSTILE = "<img src=canary.png>&a\u202e\x1b[31m<b>b"

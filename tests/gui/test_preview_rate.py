@@ -20,7 +20,7 @@ from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
 from app.sources.open import open_source
 
-LONG = 20_000
+LONG = 120_000
 RATE = 60.0
 
 

@@ -22,7 +22,7 @@ from app.settings import LiveSettings, RecordingSettings
 from app.sound import devices
 from app.views import View
 
-LONG = 20_000
+LONG = 120_000
 
 
 @pytest.fixture

@@ -282,7 +282,7 @@ def test_the_window_passes_it_on_to_the_running_pipeline(
     assert shown.live.steps == ("persons:1",)
     assert shown.live.light == ("wrap",)
     before = shown.preview.composite
-    qtbot.waitUntil(lambda: shown.preview.composite is not before, timeout=20_000)
+    qtbot.waitUntil(lambda: shown.preview.composite is not before, timeout=120_000)
     shown.side.matte.reset()
     shown.side.background.reset()
     assert shown.live.steps == ()

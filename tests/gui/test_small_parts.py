@@ -150,7 +150,7 @@ def test_the_doctor_offers_a_button_for_commands_and_pages_only(
     page = DoctorPage()
     qtbot.addWidget(page)
     page.look()
-    qtbot.waitUntil(lambda: len(page.texts) == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: len(page.texts) == 3, timeout=120_000)
     assert [b.text() for b in page.findChildren(QToolButton) if b.text()] == ["Copy", "Open"]
     names = {label.accessibleName() for label in page.findChildren(Label)}
     assert "Zoom, v4l2loopback: yes" in names

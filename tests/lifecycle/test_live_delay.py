@@ -21,7 +21,7 @@ from app.settings import LiveSettings
 from app.sources.live_base import LiveSource
 from app.sources.open import open_source
 
-LONG = 20.0
+LONG = 120.0
 RATE = 30.0
 _BITS = 16
 
@@ -147,6 +147,7 @@ def quick_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 SETTINGS = LiveSettings(engine="null", background="original", refine=False, quality="best")
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("temporal", "frames"), [("off", 2), ("ofd", 3)])
 def test_the_delay_is_a_frame_or_two_and_told_as_it_is(
     quick_network: None, temporal: str, frames: int
@@ -170,3 +171,21 @@ def test_the_real_network_keeps_the_delay(
     measured = measure(pictures, 600, LiveSettings(temporal=temporal))
     sys.stderr.write(f"{temporal}: {measured}\n")
     assert measured.p95 < frames * 1e3 / RATE
+
+
+@pytest.mark.parametrize(("temporal", "held"), [("off", 0), ("ofd", 1)])
+def test_a_picture_waits_for_no_more_pictures_than_its_filter_needs(
+    make_rig: Callable[..., Any], stamp_engines: Any, temporal: str, held: int
+) -> None:
+    rig = make_rig(temporal=temporal, skip_unchanged=False)
+    viewer = rig.another_output("me", private=False)
+    rig.pipeline.add_output("me", viewer)
+    rig.start()
+    # Frames before the network is open are only for the preview.
+    while not rig.composites(viewer):
+        rig.source.feed_frames(1)
+        viewer.wait_for(lambda _: bool(rig.composites(viewer)), 0.05)
+    for _ in range(5):
+        rig.source.feed_frames(1)
+        newest = rig.source.newest
+        rig.see(lambda picture: rig.stamps(picture)[0] == newest - held, output=viewer)  # noqa: B023

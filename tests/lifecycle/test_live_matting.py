@@ -13,7 +13,7 @@ from app.live import State
 from app.runtime.job import Cancelled
 from app.runtime.opening import Opening
 
-LONG = 60.0
+LONG = 120.0
 
 MakeRig = Callable[..., Any]
 
@@ -106,7 +106,7 @@ def test_a_change_of_size_lets_the_conversion_go_on_and_other_weights_end_it(
 
 
 def test_what_fails_after_it_was_replaced_fails_for_nobody(
-    make_rig: MakeRig, stamp_engines: Any
+    make_rig: MakeRig, stamp_engines: Any, patient: None
 ) -> None:
     rig = make_rig()
     rig.run()

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.live import State
 
-LONG = 20.0
+LONG = 120.0
 DEVICE = Path("/dev/video9")
 
 MakeRig = Callable[..., Any]

@@ -23,7 +23,7 @@ from app.stages.matting import MattingWork, Shot
 from app.stats import Stats
 from app.subject.size_policy import Rung, SizePolicy
 
-LONG = 20.0
+LONG = 120.0
 
 MakeRig = Callable[..., Any]
 

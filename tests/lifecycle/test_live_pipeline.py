@@ -16,7 +16,7 @@ from app.frames import Composite, Frame
 from app.live import LivePipeline, State
 from app.settings import LiveSettings
 
-LONG = 20.0
+LONG = 120.0
 SIZE = (320, 180)
 
 MakeRig = Callable[..., Any]
@@ -111,7 +111,7 @@ def test_the_real_network_runs_live(make_rig: MakeRig, weights_file: Any) -> Non
 # ---- settings that change ----------------------------------------------------------------------
 
 
-def test_a_background_is_swapped_while_it_runs(make_rig: MakeRig) -> None:
+def test_a_background_is_swapped_while_it_runs(make_rig: MakeRig, patient: None) -> None:
     rig = make_rig()
     rig.run()
     rig.pipeline.apply(rig.pipeline.settings.but(background="color:#0000ff"))
@@ -180,7 +180,9 @@ def test_another_source_restarts_capture_only(make_rig: MakeRig, stamp_engines: 
     assert len(stamp_engines.made) == 1
 
 
-def test_another_engine_takes_over_without_a_gap(make_rig: MakeRig, stamp_engines: Any) -> None:
+def test_another_engine_takes_over_without_a_gap(
+    make_rig: MakeRig, stamp_engines: Any, patient: None
+) -> None:
     rig = make_rig()
     rig.run()
     stamp_engines.may_open.clear()
@@ -216,7 +218,7 @@ def test_results_of_an_engine_that_was_replaced_are_discarded(
 
 
 def test_an_engine_that_cannot_be_opened_leaves_the_former_one(
-    make_rig: MakeRig, stamp_engines: Any
+    make_rig: MakeRig, stamp_engines: Any, patient: None
 ) -> None:
     rig = make_rig()
     rig.run()
@@ -453,10 +455,13 @@ def test_what_is_resent_is_counted_apart(make_rig: MakeRig) -> None:
     while not rig.composites():
         rig.source.feed_frames(1)
         rig.output.wait_for(lambda picture: bool(rig.composites()), 0.05)
-    assert rig.heard.wait_for(lambda heard: len(heard.snapshots) >= 1)
-    out = rig.pipeline.stats.whole().outputs["cam"]
-    assert out.new < 20
-    assert out.resent > 20
+
+    def told() -> Any:
+        return rig.pipeline.stats.whole().outputs["cam"]
+
+    assert rig.heard.wait_for(lambda heard: heard.snapshots and told().resent > 20)
+    out = told()
+    assert out.new <= rig.source.newest + 1
     assert out.latency_ms is not None
     assert rig.heard.snapshots[0].memory_mb > 10
 

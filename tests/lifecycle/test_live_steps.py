@@ -14,7 +14,7 @@ from app.frames import Composite
 from app.live import Callbacks, Failure, LivePipeline
 from app.settings import LiveSettings
 
-LONG = 30.0
+LONG = 120.0
 
 
 class Watcher:

@@ -21,7 +21,7 @@ pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="v4l2loopback is on Linux"),
     pytest.mark.timeout(60),
 ]
-LONG = 20.0
+LONG = 120.0
 
 
 class FakeProc:

@@ -25,7 +25,7 @@ pytestmark = [
 
 FORM = LiveFormat((64, 48), 30.0)
 PICTURE_BYTES = 64 * 48 * 3 // 2
-LONG = 20.0
+LONG = 120.0
 
 GOOD_START = "print('Pipeline is PREROLLING ...', flush=True)\n"
 READ_ALL = f"""

@@ -21,7 +21,7 @@ from app.sound.base import PCM, RATE
 from app.views import View
 
 SIZE = (160, 96)
-LONG = 30.0  # seconds that nothing here should ever take
+LONG = 120.0  # seconds that nothing here should ever take
 
 
 def composite(

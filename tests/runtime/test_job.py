@@ -6,7 +6,7 @@ import pytest
 
 from app.runtime.job import Cancelled, Control, Job, Progress
 
-LONG = 20.0
+LONG = 120.0
 
 
 def test_a_job_gives_its_result_and_says_how_far_it_is() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from app.runtime.stage import Stage, Work, Worker
 
-LONG = 20.0
+LONG = 120.0
 
 
 class Recording(Work[int]):

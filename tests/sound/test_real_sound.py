@@ -64,7 +64,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
         pytest.skip("PulseAudio does not start here")
     yield environment
     process.terminate()
-    process.wait(10)
+    process.wait(120)
 
 
 def offsets(path: Path, server: dict[str, str], seconds: float) -> list[float]:

@@ -22,7 +22,7 @@ from app.sources.live_base import create_live_source
 
 pytestmark = pytest.mark.timeout(60)
 
-LONG = 20.0
+LONG = 120.0
 WEBCAM = CameraInfo(
     "0",
     "HD Webcam",

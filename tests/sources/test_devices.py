@@ -35,7 +35,7 @@ from app.sources.devices import (
 from app.sources.devices import _named_apart as named_apart
 
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="V4L2 is Linux's")
-LONG = 20.0
+LONG = 120.0
 
 
 class FakeLinux:

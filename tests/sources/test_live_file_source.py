@@ -13,7 +13,7 @@ from app import places
 from app.errors import InputError, OptionError
 from app.sources.live_base import LiveSource, create_live_source, live_sources
 
-LONG = 20.0
+LONG = 120.0
 
 
 @pytest.fixture

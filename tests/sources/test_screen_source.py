@@ -117,7 +117,7 @@ def test_interrupting_ends_a_wait() -> None:
     reader = threading.Thread(target=lambda: got.append(source.read()))
     reader.start()
     source.interrupt()
-    reader.join(20)
+    reader.join(120)
     assert got == [None]
 
 
@@ -150,7 +150,7 @@ def display(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
     finally:
         server.terminate()
-        server.wait(20)
+        server.wait(120)
 
 
 @pytest.mark.usefixtures("display")

