@@ -34,7 +34,8 @@ class Deinterlacer:
     def __init__(self, stream: VideoStream, *, on_first: Callable[[], None]) -> None:
         self._on_first: Callable[[], None] | None = on_first
         self._time_base = stream.time_base or Fraction(1, 1000)
-        order = stream.codec_context.field_order
+        # PyAV before 18, the last one for Python 3.10, does not know the container's order.
+        order = getattr(stream.codec_context, "field_order", 0)
         by_container = stream.codec_context.codec.canonical_name not in _FLAG_FRAMES
         self._field = (
             "tff"
