@@ -53,7 +53,9 @@ def _options(
     ] = False,
 ) -> None:
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(PlainFormatter("%(levelname)s %(name)s: %(message)s"))
+    # The name of a module means nothing to a user.
+    form = "%(levelname)s %(name)s: %(message)s" if debug else "%(message)s"
+    handler.setFormatter(PlainFormatter(form))
     logging.basicConfig(level=logging.DEBUG if debug else logging.WARNING, handlers=[handler])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
@@ -69,3 +70,14 @@ def test_what_a_library_makes_of_an_interruption_is_one_too(
     monkeypatch.setattr(store, "status", fail)
     assert main(["weights", "list"]) == 130
     assert capsys.readouterr() == ("", "Stopped.\n")
+
+
+def test_a_warning_is_a_plain_sentence() -> None:
+    code = (
+        "import logging, sys; from app.cli import main; from app.weights import store\n"
+        "log = logging.getLogger('app.sources.video_file')\n"
+        "store.status = lambda: log.warning('The clip is interlaced.') or []\n"
+        "sys.exit(main(['weights', 'list']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == "The clip is interlaced.\n"
