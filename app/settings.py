@@ -269,11 +269,16 @@ class SettingsFile(Generic[M]):
 
     def save(self, settings: M) -> None:
         """Writes the whole file or none of it. Raises OutputError."""
-        text = json.dumps(settings.model_dump(mode="json"), indent=2, ensure_ascii=False) + "\n"
+        values = settings.model_dump(mode="json")
+        try:
+            content = json.dumps(values, indent=2, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            # The name of a file that is not UTF-8 on this disk. JSON can escape it.
+            content = json.dumps(values, indent=2).encode()
         try:
             self._make_folder()
             with atomic_file(self.path) as file:
-                file.write(text.encode())
+                file.write(content + b"\n")
         except OSError as error:
             raise OutputError(
                 f"The settings cannot be saved in {self.path.parent} ({error.strerror or error}): "

@@ -47,6 +47,7 @@ def test_an_unusable_file_is_kept_aside_and_named(
     file: SettingsFile[LiveSettings], content: bytes
 ) -> None:
     file.path.parent.mkdir()
+    file.path.parent.mkdir(parents=True, exist_ok=True)
     file.path.write_bytes(content)
     loaded = file.load()
     assert loaded.settings == LiveSettings()
@@ -201,6 +202,7 @@ def test_whatever_a_file_holds_the_start_goes_on(
 def test_a_file_that_is_no_settings_gives_the_defaults_and_a_note(
     file: SettingsFile[LiveSettings], content: bytes
 ) -> None:
+    file.path.parent.mkdir(parents=True, exist_ok=True)
     file.path.write_bytes(content)
     loaded = file.load()
     assert loaded.settings == LiveSettings()
@@ -211,6 +213,7 @@ def test_a_file_that_is_no_settings_gives_the_defaults_and_a_note(
 def test_a_byte_order_mark_before_the_settings_is_passed_over(
     file: SettingsFile[LiveSettings],
 ) -> None:
+    file.path.parent.mkdir(parents=True, exist_ok=True)
     file.path.write_bytes('\ufeff{"version": 1, "zoom": 2}'.encode())
     assert file.load().settings.zoom == 2
 
