@@ -13,7 +13,7 @@ from app.weights import store
 
 
 def load(path: Path, *, remedy: str) -> dict[str, Tensor]:
-    """float32 tensors, each number finite.
+    """float32 tensors, each number finite, and int64 ones: what norms count.
 
     Args:
         remedy: the end of the sentence "... is damaged; ".
@@ -32,6 +32,8 @@ def load(path: Path, *, remedy: str) -> dict[str, Tensor]:
     except Exception as error:
         raise broken from error
     for tensor in tensors.values():
+        if tensor.dtype == torch.int64:
+            continue
         if tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()):
             raise broken
     return tensors

@@ -36,6 +36,7 @@ _ON_TOP = 0.2
 # What clothes a hard case asks for, and how many people are drawn until one has such.
 _TONES = {"white_on_white": "white", "dark_on_dark": "dark"}
 _TRIES = 5
+_HARD_DISTANCES = ("close", "head", "head", "upper")
 # In heads: wider is more than one person.
 _WIDEST = 3.0
 _ONE = np.float32(1)
@@ -97,6 +98,9 @@ class Composer:
             if shown is not None:
                 return shown
         theme = self._theme(rng) if theme is None else theme
+        if theme != "plain" and distance == "any":
+            # Of a tiny figure nothing would be left to see.
+            distance = str(rng.choice(_HARD_DISTANCES))
         roles = self._roles(rng, size, frames, theme, distance, plain=plain)
         backdrop = self._rooms.draw(rng, size, pans=frames > 1 and rng.random() < _PANS, calm=plain)
         backdrop = replace(backdrop, picture=scenes.themed(backdrop.picture, rng, theme))
@@ -108,7 +112,8 @@ class Composer:
         if rng.random() < 0.6:
             board = rooms.wall(rng, size, (0.05, 0.9))
             desk = board.astype(np.float32) * np.float32(1 / 255)
-        recorder = Recorder(Camera.draw(rng, size[1], calm=plain))
+        camera = Camera.draw(rng, size[1], calm=plain)
+        recorder = Recorder(scenes.tamed(camera, theme))
         lights: list[Light] = []
         shot = Shot([], [], [])
         true_everywhere = True

@@ -208,7 +208,8 @@ def clips_of(place: Path) -> Iterator[Path]:
     videos = [
         path for path in sorted(place.iterdir()) if path.is_file() and not looks_like_picture(path)
     ]
-    if pictures_in(place):
+    # An animation is a clip of its own, and no frame of the folder.
+    if any(map(looks_like_picture, pictures_in(place))):
         yield place
     yield from videos
 

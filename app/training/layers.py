@@ -216,7 +216,7 @@ def _flow_between(actor: Actor) -> Floats:
         flow = np.zeros((size[1], size[0], 2), np.float32)
         dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         flow = np.asarray(dis.calc(grays[0], grays[1], flow), np.float32)
-        smooth = cv2.GaussianBlur(flow, (0, 0), 4)
+        smooth = cv2.GaussianBlur(flow, (0, 0), 9)
         return np.asarray(smooth, np.float32)
 
     return actor.foregrounds.cached((*actor.files, "flow"), make)  # type: ignore[arg-type,return-value]

@@ -22,6 +22,7 @@ from app.evaluation.datasets import pictures_in
 from app.frames import RGB, Alpha8
 from app.modnet.network import MODNet
 from app.outputs.disk import output_error
+from app.sources.pictures import looks_like_picture
 from app.system.files import atomic_file, make_private_folder
 from app.training import data, heads, mix_config, views
 from app.training.foregrounds import Person, PictureFile, chosen, grouped, person_key
@@ -76,10 +77,10 @@ class Teacher:
         network, _ = heads.load(self.weights)
         return network.eval().requires_grad_(False)
 
-    def kept(self, rgb: RGB) -> PictureFile:
+    def kept(self, rgb: RGB, of: str = "a picture") -> PictureFile:
         """The picture and its agreed matte in the cache; made where they are missing.
 
-        Raises OutputError, DiskFull.
+        of: whose frame it is, for `told`. Raises OutputError, DiskFull.
         """
         digest = hashlib.sha256(f"{_VERSION} {self.longest} {rgb.shape}".encode())
         digest.update(np.ascontiguousarray(rgb).tobytes())
@@ -87,6 +88,7 @@ class Teacher:
         image, matte = place.with_suffix(".jpg"), place.with_suffix(".png")
         # The matte is written last: where it is, the picture is, too.
         if not matte.is_file():
+            self.told(f"The teacher looks at {of}")
             alpha, doubt = agreement(views.looks(self._network, rgb))
             scale = min(1.0, self.longest / max(rgb.shape[:2]))
             size = max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale))
@@ -105,8 +107,7 @@ class Teacher:
         for clip, frames in _shown(source.folder, source.stride, source.limit):
             if not chosen(source, clip.stem):
                 continue
-            self.told(f"The teacher looks at {clip.name}")
-            files = tuple(self.kept(rgb) for rgb in frames)
+            files = tuple(self.kept(rgb, clip.name) for rgb in frames)
             if len(files) == 1:
                 stills.append((clip.stem, files[0]))
             elif files:
@@ -137,8 +138,7 @@ def read_looks(told: Looks, teacher: Teacher) -> Sequence[Sequence[Sequence[Pict
         for clip, frames in _shown(place, told.stride, told.limit):
             if not mix_config.lets_in(clip.stem, told.only, told.without):
                 continue
-            teacher.told(f"The teacher looks at {clip.name}")
-            files = [teacher.kept(rgb) for rgb in frames]
+            files = [teacher.kept(rgb, clip.name) for rgb in frames]
             if files:
                 clips.append(files)
         if clips:
@@ -153,7 +153,7 @@ def _shown(place: Path, stride: int, limit: int) -> Iterator[tuple[Path, Iterato
     """Each picture of a folder for itself, and each clip."""
     for clip in data.clips_of(place):
         if clip.is_dir():
-            for path in pictures_in(clip):
+            for path in filter(looks_like_picture, pictures_in(clip)):
                 yield path, data.read_clip(path, 1, 1)
         else:
             yield clip, data.read_clip(clip, stride, limit)

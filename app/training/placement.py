@@ -84,14 +84,14 @@ def place(
     scale = float(np.exp(rng.uniform(np.log(low), np.log(high)))) * height / figure.head
     # A head wider than the frame is no picture of anybody.
     scale = min(scale, 1.35 * width / max(1.0, figure.head * 0.8), _LARGEST)
-    if figure.cut_top:
-        # The frame cuts the head off where the picture does, so the person fills it.
-        scale = max(scale, 1.05 * height / (figure.box[3] - figure.box[1]))
     mirrored = bool(rng.random() < 0.5)
     roll = rng.normal(0, _ASKEW if rng.random() < 0.08 and not calm else _ROLL)
     if figure.cut_top:
         roll = 0.0
     floor, scale = _floor(rng, figure, scale, width)
+    if figure.cut_top:
+        # The frame cuts the head off where the picture does, so the person fills it.
+        scale = max(scale, 1.1 * height / (floor - figure.box[1]))
     turn = np.deg2rad(roll)
     flip = -1.0 if mirrored else 1.0
     linear = scale * np.array(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from app.training import rooms
+from app.training.camera_effects import Camera
 from app.training.placement import Size
 
 Floats = npt.NDArray[np.float32]
@@ -19,13 +22,13 @@ def themed(picture: Floats, rng: np.random.Generator, theme: str) -> Floats:
     if theme in ("white_on_white", "dark_on_dark"):
         bright = theme == "white_on_white"
         if rng.random() < 0.5:
-            tone = (0.78, 0.98) if bright else (0.03, 0.2)
+            tone = (0.75, 0.94) if bright else (0.04, 0.2)
             drawn = rooms.wall(rng, (width, height), tone)
             return drawn.astype(np.float32) * np.float32(1 / 255)
         gray = picture.mean(axis=2, keepdims=True)
         pale = gray + (picture - gray) * np.float32(rng.uniform(0.1, 0.6))
         span = np.float32(rng.uniform(0.15, 0.4))
-        level = np.float32(rng.uniform(0.55, 0.8) if bright else rng.uniform(0.0, 0.06))
+        level = np.float32(rng.uniform(0.5, 0.7) if bright else rng.uniform(0.01, 0.06))
         return np.asarray(np.clip(level + pale * span, 0, 1), np.float32)
     if theme == "against_light":
         glow = np.zeros((height, width), np.float32)
@@ -42,6 +45,19 @@ def themed(picture: Floats, rng: np.random.Generator, theme: str) -> Floats:
         strength = np.float32(rng.uniform(0.5, 1.0))
         return np.asarray(_ONE - (_ONE - picture) * (_ONE - glow * strength), np.float32)
     return picture
+
+
+def tamed(camera: Camera, theme: str) -> Camera:
+    """A camera that does not wipe out in one white or one black what a hard case leaves to see."""
+    if theme == "white_on_white":
+        return replace(
+            camera, exposure=min(camera.exposure, 0.98), contrast=min(camera.contrast, 1)
+        )
+    if theme in ("dark_on_dark", "against_light"):
+        return replace(
+            camera, exposure=max(camera.exposure, 0.95), contrast=min(camera.contrast, 1)
+        )
+    return camera
 
 
 def behind_desk(

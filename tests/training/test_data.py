@@ -234,3 +234,12 @@ def test_what_is_wrong_with_the_people_is_said(material: Path, broken: str, said
 def test_no_clip_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="There is no clip that can be read"):
         data.read_frames([tmp_path])
+
+
+def test_an_animation_beside_videos_is_a_clip_and_makes_no_clip_of_its_folder(
+    tmp_path: Path,
+) -> None:
+    frames = [Image.fromarray(room(seed, (64, 48))) for seed in range(4)]
+    frames[0].save(tmp_path / "nod.gif", save_all=True, append_images=frames[1:], duration=40)
+    found = data.read_frames([tmp_path], stride=1)
+    assert [len(clip) for clip in found.clips] == [4]

@@ -71,6 +71,14 @@ def test_a_picture_is_looked_at_once_for_each_teacher(tmp_path: Path, looked: Lo
     assert read.evidence[20:, :, :].min() == 255
 
 
+def test_only_what_has_to_be_made_is_told(tmp_path: Path, looked: Looked) -> None:
+    said: list[str] = []
+    for _ in range(2):
+        maker = Teacher(WeightsFile("t", tmp_path, "a" * 64, 1, "file"), tmp_path, 300, said.append)
+        maker.kept(room(0), "talk.mp4")
+    assert said == ["The teacher looks at talk.mp4"]
+
+
 def test_the_cache_is_for_the_user_alone(tmp_path: Path, looked: Looked) -> None:
     kept = teacher(tmp_path).kept(room(0))
     assert kept.alpha is not None

@@ -68,6 +68,15 @@ def test_a_side_that_cuts_the_shoulders_is_outside_of_the_frame(figure: Figure) 
         assert (side >= SIZE[0] - 1e-6) if found.mirrored else (side <= 1e-6)
 
 
+def test_a_head_that_its_picture_cuts_off_is_cut_off_by_the_frame(figure: Figure) -> None:
+    cut = replace(figure, cut_top=True, box=(figure.box[0], 0.0, *figure.box[2:]))
+    for seed in range(100):
+        found = place(np.random.default_rng(seed), cut, SIZE)
+        assert found.desk is None
+        assert found.at(figure.neck[0], 0)[1] <= 1e-6
+        assert found.at(figure.neck[0], found.floor)[1] >= SIZE[1] - 1e-6
+
+
 def test_a_still_pose_looks_up_what_the_placement_says(figure: Figure) -> None:
     found = place(np.random.default_rng(0), figure, SIZE)
     x, y = source_map(found, figure, STILL, SIZE)
