@@ -243,6 +243,7 @@ UNTRIED: dict[str, str] = {
     "make test": _DEVELOPERS,
     "make check": _DEVELOPERS,
     "make soak": _DEVELOPERS,
+    "make fuzz": _DEVELOPERS,
     "make soak ARGS=\"-k 'kills or clip or together'\"": _DEVELOPERS,
     "sudo apt-get install python3-venv": _SYSTEM,
     "sudo apt-get install gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-pipewire": (

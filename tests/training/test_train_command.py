@@ -34,7 +34,7 @@ STILLS = '[[mix.people]]\nkind = "stills"\nfolder = "p"\n'
         ('out = "x"\n[looks]\nonly = "("\n', 2, "'(' is not a regular expression"),
         ('out = "x"\n[looks]\nplaces = ["nowhere.mp4"]\n', 1, "nowhere.mp4"),
         ('out = "x"\n[soc]\nclips = ["nowhere.mp4"]\n', 1, "nowhere.mp4"),
-        ('out = "x"\nweights = "nobody"\n[supervised]\npairs = ["p"]\n', 1, "called 'nobody'"),
+        ('out = "x"\nweights = "nobody"\n[supervised]\npairs = ["p"]\n', 1, "p is not there"),
         ('out = "x"\nweights = "none"\n[supervised]\npairs = ["p"]\n', 1, "p is not there"),
         ('out = "x"\nprecision = "float16"\ndevice = "cpu"\n[soc]\n', 2, "is for CUDA"),
         ('out = "x"\ndevice = "cuda:9"\n[soc]\n', 1, "finds no device 'cuda:9'"),
