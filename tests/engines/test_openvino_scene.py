@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from app.frames import Alpha, Frame
 from app.modnet import statistics, weights
 from app.modnet.preprocess import Grid, NetworkSize
 from app.subject.scene import Columns, Scene
+from app.system.openvino_import import import_openvino
 
 WIDTH, HEIGHT = 320, 160
 
@@ -194,6 +196,10 @@ def test_what_was_seen_is_forgotten_with_the_scene(
 def test_where_another_engine_was_it_goes_on_fitted(
     settings: EngineSettings, chosen: list[object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Where it was fitted before, the conversion is there.
+    assert settings.weights is not None
+    converted = Converted(settings.weights, settings, in_8_bits=False)
+    converted.for_scenes(import_openvino().Core())
     last = alphas(settings, clip(0.1))[-1]
     chosen.clear()
     compiled: list[Form] = []
@@ -204,6 +210,9 @@ def test_where_another_engine_was_it_goes_on_fitted(
         return compile_now(self, form)
 
     monkeypatch.setattr(Forms, "_compile", watched)
+    # However long compiling takes here, the frames come when they say.
+    stopped = SimpleNamespace(monotonic=lambda: 0.0)
+    monkeypatch.setattr("app.engines.openvino_engine.time", stopped)
     with OpenVINOEngine(replace(settings, in_flight=1)) as engine:
         engine.keeps_time = True
         engine.prepare((WIDTH, HEIGHT))
