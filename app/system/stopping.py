@@ -88,7 +88,7 @@ def _raised_again(stop: Stop) -> Iterator[None]:
     def hook(lost: Any) -> None:
         if stop.number is not None and issubclass(lost.exc_type, KeyboardInterrupt):
             # Not from here: what is raised in this hook is lost, too.
-            again = threading.Timer(_AGAIN, _thread.interrupt_main, (stop.number,))
+            again = threading.Timer(_AGAIN, _interrupt_main_thread, (stop.number,))
             again.daemon = True
             again.start()
         else:
@@ -99,6 +99,16 @@ def _raised_again(stop: Stop) -> Iterator[None]:
         yield
     finally:
         sys.unraisablehook = shown
+
+
+def _interrupt_main_thread(number: int) -> None:
+    if hasattr(signal, "pthread_kill"):
+        # `interrupt_main` would not wake a thread that waits for a lock.
+        main = threading.main_thread().ident
+        assert main is not None
+        signal.pthread_kill(main, number)
+    else:
+        _thread.interrupt_main(signal.Signals(number))
 
 
 def on_stop_signals(call: Callable[[], object]) -> None:

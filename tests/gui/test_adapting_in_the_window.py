@@ -223,7 +223,7 @@ def test_discarding_changes_nothing(
     [
         ("drop", "Nothing was changed", "It flickers more."),
         ("fail", "It did not work", "No person can be seen in these frames"),
-        ("crash", "It did not work", "It broke off."),
+        ("crash", "It did not work", "was ended by the system (SIGKILL)."),
     ],
 )
 def test_what_came_to_nothing_is_told_in_a_sentence(

@@ -117,9 +117,9 @@ def test_what_cannot_be_is_said(
     assert "must end in .onnx" in refused("m.xml", "onnx")
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
-        importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find_spec(name)
+        importlib.util, "find_spec", lambda name: None if name == "onnx" else find_spec(name)
     )
-    assert "requirements-dev.txt" in refused("m.onnx", "onnx")
+    assert "pip install -r requirements.txt" in refused("m.onnx", "onnx")
 
 
 def test_the_command_says_how_far_both_are_apart(

@@ -91,7 +91,7 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> User:
     with av.open(str(user.work / "clip.mp4"), "w") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        for index in range(12):
+        for index in range(18):
             moved = np.roll(picture, index, axis=1)
             container.mux(stream.encode(av.VideoFrame.from_ndarray(moved)))
         container.mux(stream.encode())
