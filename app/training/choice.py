@@ -5,9 +5,9 @@ MAD, for the gross part and, of clips, for dtSSD, each with a little added so th
 nearly nothing does not decide. An item's ratio is their geometric mean; a kind's is that of its
 items; the state's is that of the kinds, so that every kind counts alike.
 
-A state is admissible where no kind is worse than the reference by more than 3%, which is chance, and
-at most one item in twenty has a MAD more than 15% above it. Whichever breaks fewer of these comes first; among equals the lower of
-mean ratio x (worst item's ratio) ^ 1/4.
+A state is admissible where no kind is worse than the reference by more than 3%, which is chance,
+and at most one item in twenty has a MAD more than 15% above it. Whichever breaks fewer of these
+comes first; among equals the lower of mean ratio x (worst item's ratio) ^ 1/4.
 """
 
 from __future__ import annotations
