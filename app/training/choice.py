@@ -5,9 +5,9 @@ MAD, for the gross part and, of clips, for dtSSD, each with a little added so th
 nearly nothing does not decide. An item's ratio is their geometric mean; a kind's is that of its
 items; the state's is that of the kinds, so that every kind counts alike.
 
-A state is admissible where no kind is worse than the reference and at most one item in twenty has a
-MAD more than 15% above it. Whichever breaks fewer of these comes first; among equals the lower of
-mean ratio x (worst item's ratio) ^ 1/4.
+A state is admissible where no kind is worse than the reference by more than 3%, which is chance,
+and at most one item in twenty has a MAD more than 15% above it. Whichever breaks fewer of these
+comes first; among equals the lower of mean ratio x (worst item's ratio) ^ 1/4.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import dataclass
 ItemScores = Mapping[str, float]
 # Added to an error before the ratio is taken: x 1e3, x 1e3, x 1e2.
 _FLOOR = {"mad": 1.0, "gross": 0.5, "dtssd": 0.3}
-WORSE, ONE_IN = 1.15, 20
+KIND_WORSE, WORSE, ONE_IN = 1.03, 1.15, 20
 _WORST_POWER = 0.25
 
 
@@ -28,7 +28,8 @@ class Merit:
     """Lower is better.
 
     Attributes:
-        violations: kinds that are worse than the reference, and items beyond one in twenty.
+        violations: kinds that are worse than the reference by more than 3%, and items beyond one
+            in twenty.
         value: the mean ratio, and a part of the worst item's.
     """
 
@@ -66,7 +67,7 @@ def judge(scores: Mapping[str, ItemScores], reference: Mapping[str, ItemScores])
     worst = max(ratios.items(), key=lambda item: item[1])
     worse = sum(_ratio("mad", scores[name], reference[name]) > WORSE for name in reference)
     allowed = len(reference) // ONE_IN
-    violations = max(0, worse - allowed) + sum(ratio > 1 for ratio in kinds.values())
+    violations = max(0, worse - allowed) + sum(ratio > KIND_WORSE for ratio in kinds.values())
     return Verdict(Merit(violations, mean * worst[1] ** _WORST_POWER), kinds, mean, worst, worse)
 
 
