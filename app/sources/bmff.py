@@ -58,19 +58,19 @@ def read_properties(data: bytes) -> ItemProperties:
 
 
 def _read_properties(data: bytes) -> ItemProperties:
-    meta = next((body for kind, body in _boxes(data) if kind == b"meta"), None)
+    meta = next((body for kind, body in boxes(data) if kind == b"meta"), None)
     if meta is None:
         return ItemProperties()
     primary: int | None = None
     properties: list[tuple[bytes, bytes]] = []
     associated: dict[int, list[int]] = {}
-    for kind, body in _boxes(meta[4:]):
+    for kind, body in boxes(meta[4:]):
         if kind == b"pitm":
             primary = int.from_bytes(body[4:6] if body[0] == 0 else body[4:8], "big")
         elif kind == b"iprp":
-            for inner, content in _boxes(body):
+            for inner, content in boxes(body):
                 if inner == b"ipco":
-                    properties = list(_boxes(content))
+                    properties = list(boxes(content))
                 elif inner == b"ipma":
                     associated.update(_associations(content))
     places = associated.get(primary, []) if primary is not None else []
@@ -128,7 +128,7 @@ def _associations(body: bytes) -> Iterator[tuple[int, list[int]]]:
         at += number * step
 
 
-def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+def boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
     """The type and the content of each box that is whole."""
     at = 0
     for _ in range(_MOST_BOXES):

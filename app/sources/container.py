@@ -21,6 +21,7 @@ from app.errors import InputError, MattecamError
 from app.sources.base import PipedSound
 from app.sources.clock import AnyPacket, ContinuousClock
 from app.sources.files import check_readable
+from app.sources.joined_mp4 import refuse_joined
 from app.sources.pipe import Pipe, open_pipe, pipe_at
 
 _log = logging.getLogger(__name__)
@@ -54,6 +55,7 @@ class MediaFile:
             self.pipe = open_pipe(path)
         else:
             check_readable(path)
+            refuse_joined(path)
         try:
             self.container = open_container(path) if self.pipe is None else _through(self.pipe)
         except MattecamError:
