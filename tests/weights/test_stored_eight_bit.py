@@ -93,7 +93,7 @@ def test_openvino_takes_it_by_itself_only_where_the_processor_multiplies_integer
     with open_engine("openvino", replace(measured, precision="int8")) as (_, info):
         assert info.precision == "int8"
     # Two forms of the same weights lie apart in the cache.
-    assert len(list((tmp_path / "openvino").glob("*/modnet.xml"))) == 2
+    assert len(list((tmp_path / "openvino").glob("*/modnet.network"))) == 2
 
 
 def test_engines_that_cannot_refuse_it_by_name(measured: EngineSettings) -> None:
