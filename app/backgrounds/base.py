@@ -13,6 +13,7 @@ from typing_extensions import Self
 from app.errors import InputError, MattecamError, OptionError
 from app.frames import RGB, Cutout
 from app.registry import Registry, name_in
+from app.system.files import expanded
 
 
 class Background:
@@ -111,4 +112,4 @@ def background_files(spec: str) -> list[Path]:
 
 def _path_in(spec: str) -> Path:
     """The path of a bare `beach.jpg,fit=contain`."""
-    return Path(os.path.expanduser(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0]))
+    return expanded(re.split(r",\s*[a-z_]+\s*=", spec, maxsplit=1)[0])

@@ -171,8 +171,10 @@ def _read_packed(path: Path, archive: zipfile.ZipFile) -> Content:
 def _read_pickle(path: Path) -> object:
     try:
         return pickle_file.read(path)
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise WeightsForeign(
+            f"{path} asks for more memory than there is; it is damaged, or not weights of MODNet."
+        ) from error
     except pickle_file.Unsafe as error:
         raise _unsafe(path, error) from error
     # A damaged pickle makes torch raise nearly anything.

@@ -23,6 +23,9 @@ def read_times(path: Path, kind: str, *, at_most: int | None = None) -> list[flo
         return [shown_for(seconds) for seconds in islice(walk(file), at_most)]
 
 
+_LARGEST_CHUNK = 64  # bytes
+
+
 def shown_for(seconds: float) -> float:
     """As long as browsers show it."""
     return seconds if seconds > _SHORTEST else _INSTEAD
@@ -34,7 +37,8 @@ def png_chunks(file: BinaryIO) -> Iterator[tuple[bytes, bytes]]:
     while len(head := file.read(8)) == 8:
         size, kind = int.from_bytes(head[:4], "big"), head[4:]
         if kind in (b"acTL", b"fcTL", b"cICP"):
-            content = file.read(size)
+            # None of them holds more; a size that is damaged must not fill the memory.
+            content = file.read(min(size, _LARGEST_CHUNK))
             if len(content) < size:
                 return
             file.seek(4, 1)

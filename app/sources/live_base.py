@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from app.errors import InputError
 from app.frames import Frame
 from app.registry import Registry, name_in
+from app.system.files import expanded
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def create_live_source(spec: str) -> LiveSource:
     """
     if name_in(spec) in live_sources.names():
         return live_sources.create_from_spec(spec)
-    if spec != "-" and not os.path.exists(os.path.expanduser(spec)):
+    if spec != "-" and not os.path.exists(expanded(spec)):
         known = ", ".join(live_sources.names())
         raise InputError(
             f"There is no file and no source called {spec!r}. There are: {known}; "

@@ -14,6 +14,15 @@ PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 SHARED_FILE = 0o644
 
 
+def expanded(path: str | Path) -> Path:
+    """`path` with `~` and `~NAME` replaced by a home folder; as it is where there is none.
+
+    Raises nothing, unlike Path.expanduser, for a name that is nobody's or holds a NUL character.
+    """
+    text = str(path)
+    return Path(text if "\0" in text else os.path.expanduser(text))
+
+
 def make_private_folder(path: Path) -> Path:
     """Makes `path` and its parents; only the user may enter `path`. Raises OSError."""
     path.mkdir(mode=PRIVATE_FOLDER, parents=True, exist_ok=True)

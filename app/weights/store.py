@@ -6,7 +6,6 @@ import contextlib
 import difflib
 import errno
 import hashlib
-import os
 import shutil
 import stat
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ from app.errors import (
     WeightsForeign,
     WeightsMissing,
 )
-from app.system.files import SHARED_FILE, atomic_file
+from app.system.files import SHARED_FILE, atomic_file, expanded
 from app.system.text import printable
 from app.weights import header, history, manifest
 from app.weights.history import History
@@ -176,7 +175,7 @@ def resolve(name_or_file: str) -> WeightsFile:
             metadata=metadata,
         )
     # Not Path.expanduser(), which raises for a ~name that is nobody's.
-    path = Path(os.path.expanduser(name_or_file))
+    path = expanded(name_or_file)
     if not name_or_file or not _exists(path):
         raise WeightsMissing(_unknown(name_or_file))
     return read_file(path)

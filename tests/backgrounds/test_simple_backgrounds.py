@@ -17,7 +17,7 @@ from app.backgrounds.image import Image
 from app.backgrounds.original import Original
 from app.backgrounds.transparent import Transparent
 from app.backgrounds.video import Video
-from app.errors import InputError, OptionError
+from app.errors import InputError, MattecamError, OptionError
 from app.frames import Cutout, Frame
 
 
@@ -155,3 +155,8 @@ def test_any_text_is_a_background_or_is_refused_in_a_sentence(text: str) -> None
 def test_a_name_that_is_too_long_for_a_file_is_refused_in_a_sentence() -> None:
     with pytest.raises(InputError, match="There is no file"):
         create_background("/" + "x" * 5000)
+
+
+def test_a_home_of_a_name_with_a_nul_is_answered_by_a_sentence() -> None:
+    with pytest.raises(MattecamError):
+        create_background("~\0nobody/x")
