@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -19,6 +18,7 @@ from app.runtime.stage import Stage
 from app.settings import LiveSettings
 from app.stages.output import Curtain, Look, OutputWork, Shown
 from app.stats import Stats
+from app.system.files import expanded
 
 # A write that has not come back for this long, in seconds, is said to block.
 _BLOCKED = 2.0
@@ -182,7 +182,7 @@ class LiveOutputs:
         return Look(
             LiveFormat(settings.output_size, settings.output_rate),
             mirror=settings.mirror_output and output.private,
-            card=Path(os.path.expanduser(settings.card)) if settings.card else None,
+            card=expanded(settings.card) if settings.card else None,
         )
 
     def _draw(self, entry: _Output, curtain: Curtain) -> None:

@@ -18,7 +18,6 @@ import dataclasses
 import enum
 import importlib
 import math
-import os
 import pkgutil
 import re
 import reprlib
@@ -30,6 +29,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar, cast
 
 from app.errors import OptionError
+from app.system.files import expanded
 
 T = TypeVar("T")
 
@@ -340,7 +340,7 @@ def _to_path(value: Any) -> Path:
         return value
     if isinstance(value, str) and value.strip() and "\0" not in value:
         # Not Path.expanduser(), which raises for a ~name that is nobody's.
-        return Path(os.path.expanduser(value))
+        return expanded(value)
     raise _Unfit("the path of a file")
 
 

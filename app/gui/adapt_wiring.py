@@ -15,6 +15,7 @@ from app.gui.bridge import Bridge
 from app.gui.recording import videos_folder
 from app.gui.snapshot import UNFINISHED, pictures_folder
 from app.runtime.job import Job
+from app.system.files import expanded
 from app.system.temporary import remove_stale
 from app.weights import store
 
@@ -98,7 +99,7 @@ class AdaptWiring(QObject):
 
     def _recordings(self) -> Path:
         named = self._live.recording.folder if self._live is not None else ""
-        return Path(os.path.expanduser(named)) if named else videos_folder()
+        return expanded(named) if named else videos_folder()
 
     def _keep_recording(self, keep: bool) -> None:
         self.run.keep_recording = keep
@@ -171,4 +172,4 @@ def _is_there(weights: str) -> bool:
     """Whether weights, by name or file, can still be found."""
     if not weights:
         return False
-    return weights in store.known_names() or os.path.isfile(os.path.expanduser(weights))
+    return weights in store.known_names() or os.path.isfile(expanded(weights))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from app.errors import MattecamError
 from app.gui.bridge import Bridge
 from app.runtime.job import Job
 from app.settings import RecordingSettings
+from app.system.files import expanded
 
 if TYPE_CHECKING:
     from app.recording.recorder import Figures
@@ -65,7 +65,7 @@ class Recording(QObject):
     def start(self, settings: RecordingSettings, *, mirror: bool = False) -> None:
         if self.runs:
             return
-        folder = Path(os.path.expanduser(settings.folder)) if settings.folder else videos_folder()
+        folder = expanded(settings.folder) if settings.folder else videos_folder()
         self._stop_when_open = False
 
         def work(_: object) -> Session:

@@ -18,6 +18,7 @@ from app.registry import REQUIRED, option
 from app.sources.live_base import LiveSource, Silence, live_sources
 from app.sources.open import file_read, open_source
 from app.sources.pipe import pipe_at
+from app.system.files import expanded
 
 if TYPE_CHECKING:
     from app.sources.base import Source
@@ -149,7 +150,7 @@ class File(_Played):
 
     def __init__(self, options: Options) -> None:
         # "./demo" is the file, "demo" would be the clip that comes with the program.
-        path = Path(os.path.expanduser(options.path))
+        path = expanded(options.path)
         text = str(path)
         super().__init__(f"./{text}" if text == "demo" else text, rate=options.fps)
         self._path = path

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from app.errors import InputError, UsageError
 from app.outputs.read_files import Reading
+from app.system.files import expanded
 from app.system.text import printable
 from app.training.mix_config import Looks, Mix, Pattern, Source, ValidationKind
 from app.weights import store
@@ -241,7 +242,7 @@ def _check_mix(config: TrainingConfig, path: Path) -> None:
 
 def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
     def paths(some: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(folder / os.path.expanduser(path) for path in some)
+        return tuple(folder / expanded(path) for path in some)
 
     def near(name: str | None) -> str | None:
         """A name stays one; a file that lies by the configuration is found there."""
@@ -249,7 +250,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
         return str(beside) if name and os.path.isfile(beside) else name
 
     changes: dict[str, object] = {
-        "out": folder / os.path.expanduser(config.out),
+        "out": folder / expanded(config.out),
         "weights": near(config.weights),
         "backbone": near(config.backbone),
     }
@@ -267,8 +268,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
 
     def sources(some: tuple[Source, ...]) -> tuple[Source, ...]:
         return tuple(
-            one.model_copy(update={"folder": folder / os.path.expanduser(one.folder)})
-            for one in some
+            one.model_copy(update={"folder": folder / expanded(one.folder)}) for one in some
         )
 
     if config.mix is not None:
@@ -281,7 +281,7 @@ def _anchored(config: TrainingConfig, folder: Path) -> TrainingConfig:
             update={
                 "places": paths(config.looks.places),
                 "teacher": near(config.looks.teacher),
-                "cache": None if cache is None else folder / os.path.expanduser(cache),
+                "cache": None if cache is None else folder / expanded(cache),
             }
         )
     if config.validation is not None:
